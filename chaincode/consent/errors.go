@@ -18,7 +18,7 @@ const (
 	NotFound     Code = "not-found"    // no such thing, or not yours: the two look the same
 	Conflict     Code = "conflict"     // seq or prev is not the head's: read the head again and sign anew
 	Exists       Code = "exists"       // the id is taken
-	State        Code = "state"        // the subject or the consent is not in a state that allows this
+	WrongState   Code = "state"        // the subject or the consent is not in a state that allows this
 	Erased       Code = "erased"       // the subject was erased; a new enrolment takes a new handle
 	Expired      Code = "expired"      // too late: a deadline, delegation or code has run out
 	TooEarly     Code = "too-early"    // a waiting time has not run out yet
@@ -33,7 +33,7 @@ const (
 // Codes lists every code, in order, for tables and tests that must be exhaustive.
 func Codes() []Code {
 	return []Code{
-		Malformed, TooLarge, BadSignature, Unauthorized, NotFound, Conflict, Exists, State, Erased, Expired, TooEarly,
+		Malformed, TooLarge, BadSignature, Unauthorized, NotFound, Conflict, Exists, WrongState, Erased, Expired, TooEarly,
 		Closed, Unavailable, Full, Fenced, Unknown, Internal,
 	}
 }

@@ -2,6 +2,7 @@ package consent
 
 import (
 	"encoding/hex"
+	"strconv"
 
 	"github.com/volens-ledger/volens/chaincode/sig"
 )
@@ -47,6 +48,39 @@ func ParseSubjectID(text string) (SubjectID, error) {
 	return s, err
 }
 
+// Millis is an instant: milliseconds since 1970-01-01T00:00:00Z. Its JSON form is a decimal string, because JSON numbers
+// lose precision from 2^53 on. Where a field says so, zero means "not set".
+type Millis int64
+
+// Uint64 is a 64-bit count or sequence number whose JSON form is a decimal string.
+type Uint64 uint64
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Millis) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(m), 10), nil }
+
+// UnmarshalText accepts -?(0|[1-9][0-9]{0,18}) and nothing else; "-0" is refused too.
+func (m *Millis) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != string(b) {
+		return errorf(Malformed, "an instant is a decimal string of milliseconds since 1970")
+	}
+	*m = Millis(n)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (u Uint64) MarshalText() ([]byte, error) { return strconv.AppendUint(nil, uint64(u), 10), nil }
+
+// UnmarshalText accepts (0|[1-9][0-9]{0,18}) and nothing else.
+func (u *Uint64) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != string(b) {
+		return errorf(Malformed, "a number is a decimal string without sign or leading zero")
+	}
+	*u = Uint64(n)
+	return nil
+}
+
 // MemberID names a member organisation: 1 to 64 of a-z, 0-9 and "-", beginning with a letter.
 type MemberID string
 
@@ -86,12 +120,12 @@ type Identifier struct {
 // Period is half-open, [Start, End), in milliseconds since 1970-01-01T00:00:00Z. Zero means open on that side, so the
 // instant 0 itself cannot be named. FHIR's inclusive end becomes end + one unit of its precision.
 type Period struct {
-	Start int64 `json:"start,string"`
-	End   int64 `json:"end,string"`
+	Start Millis `json:"start"`
+	End   Millis `json:"end"`
 }
 
 // Contains reports whether Start <= t < End, open sides reaching for ever.
-func (p Period) Contains(t int64) bool {
+func (p Period) Contains(t Millis) bool {
 	return (p.Start == 0 || p.Start <= t) && (p.End == 0 || t < p.End)
 }
 
@@ -118,7 +152,7 @@ type DataReference struct {
 // root: its Parent is 0, its effect is the consent's base effect. Within a rule all elements must match; within an
 // element any value; an empty element matches anything.
 type Provision struct {
-	Parent        uint64          `json:"parent,string"`
+	Parent        Uint64          `json:"parent"`
 	Effect        Effect          `json:"effect"`
 	Period        Period          `json:"period"`
 	Recipients    []Recipient     `json:"recipients"`
@@ -139,18 +173,18 @@ type Consent struct {
 	Kind        string       `json:"kind"`       // FHIR R4 scope: patient-privacy, research, treatment, adr
 	Categories  []Coding     `json:"categories"` // FHIR category
 	Identifiers []Identifier `json:"identifiers"`
-	RecordedAt  int64        `json:"recordedAt,string"` // FHIR dateTime (R4), date (R5): ms; 0 unknown
-	Grantors    []string     `json:"grantors"`          // FHIR performer (R4), grantor (R5): references
-	Grantees    []string     `json:"grantees"`          // FHIR R5 grantee: who must comply
-	Controllers []string     `json:"controllers"`       // FHIR organization (R4), controller (R5)
+	RecordedAt  Millis       `json:"recordedAt"`  // FHIR dateTime (R4), date (R5): ms; 0 unknown
+	Grantors    []string     `json:"grantors"`    // FHIR performer (R4), grantor (R5): references
+	Grantees    []string     `json:"grantees"`    // FHIR R5 grantee: who must comply
+	Controllers []string     `json:"controllers"` // FHIR organization (R4), controller (R5)
 	Period      Period       `json:"period"`
-	Provisions  []Provision  `json:"provisions"`
-	Policies    []string     `json:"policies"`          // policy URIs, "system|code" for a coded rule
-	TextHash    Hash         `json:"textHash"`          // SHA-256 of the exact text that the person saw, UTF-8
-	Locale      string       `json:"locale"`            // BCP 47 tag of that text
-	MaxUses     uint64       `json:"maxUses,string"`    // permits under this consent at most; 0 means no limit
-	EraseBy     int64        `json:"eraseBy,string"`    // recipients erase what they hold by then: ms; 0 means not set
-	AccessMode  string       `json:"accessMode"`        // "", view or store (ABDM permission.accessMode)
+	Provisions  []Provision  `json:"provisions" limit:"64"`
+	Policies    []string     `json:"policies"`   // policy URIs, "system|code" for a coded rule
+	TextHash    Hash         `json:"textHash"`   // SHA-256 of the exact text that the person saw, UTF-8
+	Locale      string       `json:"locale"`     // BCP 47 tag of that text
+	MaxUses     Uint64       `json:"maxUses"`    // permits under this consent at most; 0 means no limit
+	EraseBy     Millis       `json:"eraseBy"`    // recipients erase what they hold by then: ms; 0 means not set
+	AccessMode  string       `json:"accessMode"` // "", view or store (ABDM permission.accessMode)
 }
 
 // Base is the base effect: that of the root rule. A consent without rules denies.

@@ -178,8 +178,9 @@ func (k Key) Sign(digest Hash) (Signature, error) {
 	return s, nil
 }
 
-// Recover returns the address whose key made s over digest. It refuses signatures of any but the one accepted form, and
-// verifies s against the recovered key. Costs about 45 microseconds with libsecp256k1.
+// Recover returns the address whose key made s over digest. It refuses signatures of any but the one accepted form. A
+// separate verification would add nothing: recovery solves the verification equation for the key (SEC 1, 4.1.6). Costs
+// about 45 microseconds with libsecp256k1.
 func Recover(digest Hash, s Signature) (Address, error) {
 	if !s.valid() {
 		return Address{}, ErrSignatureForm
@@ -187,9 +188,6 @@ func Recover(digest Hash, s Signature) (Address, error) {
 	s[64] -= 27
 	pub, err := crypto.Ecrecover(digest[:], s[:])
 	if err != nil {
-		return Address{}, ErrSignature
-	}
-	if !crypto.VerifySignature(pub, digest[:], s[:64]) {
 		return Address{}, ErrSignature
 	}
 	return Address(crypto.Keccak256(pub[1:])[12:]), nil

@@ -186,6 +186,9 @@ func encoder(t reflect.Type, tag string) (string, func(reflect.Value) Hash, *pla
 func list(elem reflect.Type, tag, suffix string) (string, func(reflect.Value) Hash, *plan) {
 	sol, enc, ref := encoder(elem, tag)
 	return sol + suffix, func(v reflect.Value) Hash {
+		if v.Len() == 0 {
+			return emptyHash
+		}
 		buf := make([]byte, 0, 32*v.Len())
 		for i := range v.Len() {
 			w := enc(v.Index(i))
@@ -194,6 +197,9 @@ func list(elem reflect.Type, tag, suffix string) (string, func(reflect.Value) Ha
 		return Hash(crypto.Keccak256(buf))
 	}, ref
 }
+
+// emptyHash is keccak256 of nothing, the word of every empty list.
+var emptyHash = keccak()
 
 func leftPadded(v reflect.Value) (w Hash) {
 	reflect.Copy(reflect.ValueOf(w[32-v.Len():]), v)

@@ -1,0 +1,167 @@
+package consent
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of a message, beside MaxMessage.
+const (
+	maxSigs       = 16
+	maxValues     = 32   // values of one list, unless its field has a limit tag
+	maxString     = 1024 // bytes of one string, unless its field has a limit tag
+	maxProvisions = 64
+	maxDepth      = 3
+)
+
+// checkForm checks what a message says of itself: limits, plain text, ids, rules. It needs no state.
+func checkForm(m Message) error {
+	if m.Body.salt().IsZero() {
+		return errorf(Malformed, "a message needs a random salt")
+	}
+	if err := checkValue(reflect.ValueOf(m.Body).Elem(), 0); err != nil {
+		return err
+	}
+	if err := checkValue(reflect.ValueOf(m.Openings), 0); err != nil {
+		return err
+	}
+	switch b := m.Body.(type) {
+	case *ConsentGrant:
+		return b.Consent.Check()
+	case *ConsentDecline:
+		return b.Consent.Check()
+	case *ConsentAttest:
+		return b.Consent.Check()
+	case *MemberAdmit:
+		return checkMemberID(b.Member)
+	case *SubjectOpen:
+		return checkMemberID(b.Custodian)
+	}
+	return nil
+}
+
+// checkValue walks a value: strings are plain text and bounded, lists are bounded. limit is the tag of the field around.
+func checkValue(v reflect.Value, limit int) error {
+	switch v.Kind() { //nolint:exhaustive // the other kinds have no form to check
+	case reflect.String:
+		if n := or(limit, maxString); v.Len() > n {
+			return errorf(TooLarge, "a text has more than %d bytes", n)
+		}
+		return checkText(v.String())
+	case reflect.Slice:
+		if n := or(limit, maxValues); v.Len() > n {
+			return errorf(TooLarge, "a list has more than %d values", n)
+		}
+		for i := range v.Len() {
+			if err := checkValue(v.Index(i), 0); err != nil {
+				return err
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return checkValue(v.Elem(), limit)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n, _ := strconv.Atoi(v.Type().Field(i).Tag.Get("limit")) //nolint:errcheck // 0 when there is no tag
+			if err := checkValue(v.Field(i), n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func or(a, b int) int {
+	if a != 0 {
+		return a
+	}
+	return b
+}
+
+// checkText refuses what could make a text look like another one: invalid UTF-8, control characters, bidirectional
+// controls (U+202A to U+202E, U+2066 to U+2069), zero-width and other invisible characters.
+func checkText(s string) error {
+	if !utf8.ValidString(s) {
+		return errorf(Malformed, "a text is not UTF-8")
+	}
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			if r < ' ' || r == 0x7f {
+				return errorf(Malformed, "a text has a control character")
+			}
+			continue
+		}
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp) {
+			return errorf(Malformed, "a text has the invisible character U+%04X", r)
+		}
+	}
+	return nil
+}
+
+func checkMemberID(id MemberID) error {
+	if len(id) == 0 || len(id) > 64 || id[0] < 'a' || id[0] > 'z' {
+		return errorf(Malformed, "a member id is 1 to 64 of a-z, 0-9 and -, beginning with a letter")
+	}
+	for _, c := range []byte(id) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return errorf(Malformed, "a member id is 1 to 64 of a-z, 0-9 and -, beginning with a letter")
+		}
+	}
+	return nil
+}
+
+// Check checks a consent by itself: at least the root rule, at most 64 rules, depth 3, parents before their children,
+// effects and modes from the closed lists, periods that are not empty.
+func (c Consent) Check() error {
+	switch n := len(c.Provisions); {
+	case n == 0:
+		return errorf(Malformed, "a consent has at least its root rule")
+	case n > maxProvisions:
+		return errorf(TooLarge, "a consent has at most %d rules", maxProvisions)
+	case !slices.Contains([]string{"", "view", "store"}, c.AccessMode):
+		return errorf(Malformed, "the access mode is empty, view or store")
+	case c.EraseBy < 0:
+		return errorf(Malformed, "the erase-by date is not negative")
+	}
+	if err := c.Period.check(); err != nil {
+		return err
+	}
+	for i, p := range c.Provisions {
+		if i == 0 && p.Parent != 0 || i > 0 && uint64(p.Parent) >= uint64(i) {
+			return errorf(Malformed, "rule %d: the parent comes before its children", i)
+		}
+		if c.Depth(i) > maxDepth {
+			return errorf(TooLarge, "rule %d: rules nest %d deep at most", i, maxDepth)
+		}
+		if err := p.check(); err != nil {
+			return errorf(CodeOf(err), "rule %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (p Provision) check() error {
+	if p.Effect != Permit && p.Effect != Deny {
+		return errorf(Malformed, "an effect is permit or deny")
+	}
+	for _, d := range p.Data {
+		if !slices.Contains([]string{"instance", "related", "dependents", "authoredby"}, d.Meaning) {
+			return errorf(Malformed, "there is no data meaning %q", d.Meaning)
+		}
+	}
+	if err := p.Period.check(); err != nil {
+		return err
+	}
+	return p.DataPeriod.check()
+}
+
+func (p Period) check() error {
+	if p.Start != 0 && p.End != 0 && p.End <= p.Start {
+		return errorf(Malformed, "a period ends after it starts")
+	}
+	return nil
+}
