@@ -1,0 +1,2 @@
+// Package journal is an append-only, fsynced, Merkle-committed record log.
+package journal
