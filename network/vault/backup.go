@@ -82,7 +82,7 @@ func restore(ctx context.Context, given Config, r io.Reader, erased []ID) error 
 // receive writes a backup to a file as a ring: all of it read and checked against its epoch key, the end record
 // replaced by the tombstones that are missing.
 func receive(ctx context.Context, cfg Config, path string, r io.Reader, erased []ID) (epoch uint64, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the folder
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return 0, err
 	}

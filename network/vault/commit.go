@@ -79,6 +79,7 @@ func (v *Vault) flush(want uint64) error {
 	}
 	v.mu.Lock()
 	b := v.queue[0]
+	v.queue[0] = batch{}
 	v.queue = v.queue[1:]
 	v.mu.Unlock()
 	frame := appendFrame(nil, v.ring.header.salt(), v.ring.size, b.payload)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,7 +17,7 @@ func (v *Vault) load(ctx context.Context) error {
 		return err
 	}
 	path := ringPath(v.cfg.Dir, epoch)
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the operator names the folder
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return err
 	}
@@ -101,16 +100,12 @@ func (v *Vault) admit(r record, log bool) error {
 	return nil
 }
 
-// settle cuts a ring to its sound part, makes that durable and leaves the file at its end.
+// settle cuts a ring to its sound part and makes that durable.
 func settle(f *os.File, size int64) error {
 	if err := f.Truncate(size); err != nil {
 		return fmt.Errorf("cut off a torn write: %w", err)
 	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	_, err := f.Seek(size, io.SeekStart)
-	return err
+	return f.Sync()
 }
 
 // sweep is the end of a rotation, and its recovery: every ring but the one in force loses its epoch key and then goes.

@@ -64,7 +64,8 @@ func (v *Vault) rotate(ctx context.Context) error {
 func (v *Vault) begin(ctx context.Context) (*rotation, error) {
 	next := v.wrapper.epoch + 1
 	for ; ; next++ { // after a restore, keys of the ring that was lost may still have the next numbers
-		_, err := v.cfg.Keeper.Key(ctx, next)
+		key, err := v.cfg.Keeper.Key(ctx, next)
+		clear(key)
 		if errors.Is(err, ErrNoEpochKey) {
 			break
 		}
@@ -74,7 +75,7 @@ func (v *Vault) begin(ctx context.Context) (*rotation, error) {
 	}
 	r := &rotation{path: ringPath(v.cfg.Dir, next)}
 	var err error
-	if r.f, err = os.OpenFile(r.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if r.f, err = os.OpenFile(r.path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return r, err
 	}
 	if err := syncDir(v.cfg.Dir); err != nil {

@@ -14,20 +14,20 @@ import (
 
 // a kit is a vault's two places on disk.
 type kit struct {
-	t   *testing.T
+	t   testing.TB
 	cfg vault.Config
 }
 
-func newKit(t *testing.T) kit {
+func newKit(t testing.TB) kit {
 	t.Helper()
 	k := kitIn(t, t.TempDir())
-	if err := vault.Init(t.Context(), k.cfg); err != nil {
+	if err := vault.Init(context.Background(), k.cfg); err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
-func kitIn(t *testing.T, root string) kit {
+func kitIn(t testing.TB, root string) kit {
 	t.Helper()
 	keys := filepath.Join(root, "keys")
 	if err := os.MkdirAll(keys, 0o700); err != nil {
