@@ -9,8 +9,8 @@ import (
 type Event struct {
 	Type       string    `json:"type"`
 	Handle     SubjectID `json:"handle"` // zero for messages that speak of no subject
-	Member     MemberID  `json:"member"` // for messages that speak of a member
-	Seq        Uint64    `json:"seq"`
+	Member     MemberID  `json:"member"` // for messages that change a member's record or anchor
+	Seq        Uint64    `json:"seq"`    // of the subject, member or genesis record; 0 for an anchor
 	Commitment Hash      `json:"commitment"`
 	Time       Millis    `json:"time"` // whole minutes
 }
@@ -35,6 +35,37 @@ type Outcome struct {
 	Leaf    Leaf
 	Private []Write  // to be kept by who holds the records
 	Purge   []string // private keys to be purged
+}
+
+// EventOf returns the event of a leaf: what Apply returned when the leaf was made.
+func EventOf(l Leaf) (Event, error) {
+	ev := Event{Type: l.Type, Commitment: l.Commitment, Time: l.Time}
+	for _, w := range l.Writes {
+		kind, rest, _ := strings.Cut(w.Key, "/")
+		var err error
+		switch kind {
+		case "head":
+			var h Head
+			if err = ev.Handle.UnmarshalText([]byte(rest)); err == nil {
+				err = Decode(w.Value, &h)
+			}
+			ev.Seq = h.Seq
+		case "member":
+			var m Member
+			err = Decode(w.Value, &m)
+			ev.Member, ev.Seq = m.ID, m.Seq
+		case "anchor":
+			ev.Member = MemberID(rest)
+		case "genesis":
+			var g Genesis
+			err = Decode(w.Value, &g)
+			ev.Seq = g.Seq
+		}
+		if err != nil {
+			return Event{}, errorf(Malformed, "read the write of %s: %w", w.Key, err)
+		}
+	}
+	return ev, nil
 }
 
 // Reader reads committed public state.

@@ -65,6 +65,9 @@ func (l *ledger) submit(m consent.Message) error {
 	if d := cmp.Diff(a.Leaf, parsed); d != "" {
 		l.t.Fatalf("a parsed leaf differs: %s", d)
 	}
+	if ev, err := consent.EventOf(parsed); err != nil || ev != a.Event {
+		l.t.Fatalf("the leaf's event is %+v, %v; want %+v", ev, err, a.Event)
+	}
 	if _, err := consent.Apply(tx, l.st, v); err != nil {
 		l.t.Fatalf("apply on the strict state: %v", err)
 	}

@@ -45,7 +45,7 @@ func (m *Import) apply(c *change) error {
 			return errorf(Exists, "the handle or the slot is taken")
 		}
 	}
-	c.event.Handle, c.event.Member, c.event.Seq = m.Handle, m.Custodian, m.Seq
+	c.event.Handle, c.event.Seq = m.Handle, m.Seq
 	for i, e := range m.Entries {
 		if e.Seq > m.Seq || i > 0 && m.Entries[i-1].Seq >= e.Seq {
 			return errorf(Malformed, "imported entries are in order and not beyond the head")

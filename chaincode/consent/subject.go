@@ -30,7 +30,7 @@ func (m *SubjectOpen) apply(c *change) error {
 	c.head = Head{
 		State: Opened, Custodian: m.Custodian, Slot: m.Slot, KeyCommit: m.CodeCommit, Deadline: m.CodeUntil,
 	}
-	c.event.Handle, c.event.Member, c.event.Seq = m.Handle, m.Custodian, 1
+	c.event.Handle, c.event.Seq = m.Handle, 1
 	if err := c.put(SlotKey(m.Custodian, m.Slot), struct{ Handle SubjectID }{m.Handle}); err != nil {
 		return err
 	}

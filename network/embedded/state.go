@@ -1,0 +1,233 @@
+package embedded
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/journal"
+	"github.com/volens-ledger/volens/network/vault"
+)
+
+// Keys in Badger. Public state is under "s", positions by commitment under "c", the applied position under "p".
+const (
+	stateKeys  = "s"
+	commitKeys = "c"
+	appliedKey = "p"
+)
+
+func badgerOptions(dir string) badger.Options {
+	o := badger.DefaultOptions(dir)
+	o.Logger = nil // its lines name keys
+	o.MemTableSize = 32 << 20
+	o.NumMemtables = 3
+	o.BlockCacheSize = 64 << 20
+	o.IndexCacheSize = 32 << 20
+	o.ChecksumVerificationMode = options.OnTableAndBlockRead
+	o.DetectConflicts = false // one goroutine writes
+	o.MetricsEnabled = false
+	return o
+}
+
+// openState opens the index, and makes it anew when it is missing, damaged, another ledger's or ahead of the journal.
+func (l *Ledger) openState(ctx context.Context) error {
+	dir := filepath.Join(l.cfg.Dir, "state")
+	from, err := l.tryState(dir)
+	if err != nil {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("drop the state index: %w", err)
+		}
+		if from, err = l.tryState(dir); err != nil {
+			return fmt.Errorf("make the state index: %w", err)
+		}
+	}
+	l.position.Store(uint64(from))
+	if err := l.catchUp(ctx, from); err != nil {
+		return errors.Join(err, l.db.Close())
+	}
+	return nil
+}
+
+// tryState opens the index and returns its position if the journal bears it out.
+func (l *Ledger) tryState(dir string) (network.Position, error) {
+	db, err := badger.Open(badgerOptions(dir))
+	if err != nil {
+		return 0, err
+	}
+	l.db = db
+	b, err := l.read(appliedKey)
+	if err == nil && b != nil {
+		size := int64(binary.BigEndian.Uint64(b)) //nolint:gosec // checked against the journal just below
+		var root tlog.Hash
+		if root, err = l.rootAt(size); err == nil && (len(b) != 8+tlog.HashSize || tlog.Hash(b[8:]) != root) {
+			err = errors.New("the state index belongs to another history")
+		}
+		if err == nil {
+			return network.Position(size), nil //nolint:gosec // not negative: rootAt had it
+		}
+	}
+	if err != nil {
+		return 0, errors.Join(err, db.Close())
+	}
+	return 0, nil
+}
+
+func (l *Ledger) rootAt(size int64) (tlog.Hash, error) {
+	if size < 0 || size > l.log.Durable().Size {
+		return tlog.Hash{}, errors.New("the state index is ahead of the journal")
+	}
+	if size == 0 {
+		return tlog.Hash(sha256.Sum256(nil)), nil
+	}
+	return l.log.RootAt(size)
+}
+
+// catchUp applies the leaves that the index lacks.
+func (l *Ledger) catchUp(ctx context.Context, from network.Position) error {
+	size := l.log.Durable().Size
+	batch := make([]applied, 0, maxApply)
+	flush := func() error {
+		defer func() { batch = batch[:0] }()
+		return l.apply(batch)
+	}
+	err := l.log.Scan(ctx, int64(from), size, func(i int64, r journal.Record) error { //nolint:gosec // far below 2^63
+		leaf, err := consent.ParseLeaf(r.Leaf)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", i, err)
+		}
+		if err := l.eraseFor(leaf); err != nil {
+			return err
+		}
+		batch = append(batch, applied{network.Position(i) + 1, leaf}) //nolint:gosec // not negative
+		if len(batch) < maxApply {
+			return nil
+		}
+		if l.cfg.Progress != nil {
+			l.cfg.Progress(i+1, size)
+		}
+		return flush()
+	})
+	if err != nil {
+		return fmt.Errorf("apply the journal: %w", err)
+	}
+	return flush()
+}
+
+// maxApply bounds the leaves of one Badger transaction.
+const maxApply = 1000
+
+type applied struct {
+	at   network.Position
+	leaf consent.Leaf
+}
+
+// apply writes leaves and the new position in one transaction, and lets them be seen.
+func (l *Ledger) apply(batch []applied) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	last := batch[len(batch)-1]
+	root, err := l.rootAt(int64(last.at)) //nolint:gosec // far below 2^63
+	if err != nil {
+		return err
+	}
+	txn := l.db.NewTransaction(true)
+	defer func() { txn.Discard() }()
+	set := func(key string, value []byte) error {
+		return txn.Set([]byte(key), value)
+	}
+	for _, a := range batch {
+		for _, w := range a.leaf.Writes {
+			if err := set(stateKeys+w.Key, w.Value); err != nil {
+				return fmt.Errorf("apply a leaf: %w", err)
+			}
+		}
+		pos := binary.BigEndian.AppendUint64(nil, uint64(a.at))
+		if err := set(commitKeys+string(a.leaf.Commitment[:]), pos); err != nil {
+			return fmt.Errorf("apply a leaf: %w", err)
+		}
+	}
+	if err := set(appliedKey, append(binary.BigEndian.AppendUint64(nil, uint64(last.at)), root[:]...)); err != nil {
+		return fmt.Errorf("apply a leaf: %w", err)
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("apply leaves: %w", err)
+	}
+	l.position.Store(uint64(last.at))
+	return nil
+}
+
+// eraseFor drops the subject's key when the leaf is an erasure. Doing it again does nothing.
+func (l *Ledger) eraseFor(leaf consent.Leaf) error {
+	if leaf.Type != "Erase" {
+		return nil
+	}
+	ev, err := consent.EventOf(leaf)
+	if err != nil {
+		return err
+	}
+	return l.cfg.Vault.Erase(vault.ID(ev.Handle))
+}
+
+func (l *Ledger) applied(key string) ([]byte, error) { return l.read(stateKeys + key) }
+
+// positionOf returns where the message with this commitment is, 0 when it is not applied.
+func (l *Ledger) positionOf(c consent.Hash) (network.Position, error) {
+	b, err := l.read(commitKeys + string(c[:]))
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return network.Position(binary.BigEndian.Uint64(b)), nil
+}
+
+func (l *Ledger) read(key string) (value []byte, err error) {
+	err = l.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte(key))
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		value, err = item.ValueCopy(nil)
+		return err
+	})
+	if err != nil {
+		return nil, consent.Errorf(consent.Unavailable, "read the state index: %w", err)
+	}
+	return value, nil
+}
+
+// Digest is SHA-256 over the whole applied state in order of its keys, each key and value after its length: equal states
+// have equal digests, however they came about.
+func (l *Ledger) Digest() (consent.Hash, error) {
+	h := sha256.New()
+	err := l.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 256, Prefix: []byte(stateKeys)})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			if err := it.Item().Value(func(v []byte) error {
+				k := it.Item().Key()
+				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(k)))) //nolint:gosec // keys are short
+				h.Write(k)
+				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(v)))) //nolint:gosec // values are short
+				h.Write(v)
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return consent.Hash(h.Sum(nil)), err
+}
