@@ -208,7 +208,11 @@ func TestSecretsHide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wrapped := struct{ p hd.Phrase }{p}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		if got := strings.ToLower(fmt.Sprintf(verb, wrapped)); strings.Contains(got, "abab") || strings.Contains(got, "171 171") {
+			t.Errorf("%s of an unexported field prints %s", verb, got)
+		}
 		got := fmt.Sprintf(verb+verb+verb, p, k, *k)
 		if got != "hd.Phrase(hidden)hd.Key(hidden)hd.Key(hidden)" {
 			t.Errorf("%s prints %s", verb, got)
@@ -230,7 +234,7 @@ func FuzzParsePhrase(f *testing.F) {
 			return
 		}
 		q, err := hd.ParsePhrase(p.Words())
-		if err != nil || q != p {
+		if err != nil || !q.Equal(p) {
 			t.Fatalf("does not come back: %v", err)
 		}
 	})

@@ -35,8 +35,11 @@ func Master(seed []byte) (*Key, error) {
 
 // Child derives the child at index; add Hardened for a hardened one. A depth of 255 is the last.
 func (k *Key) Child(index uint32) (*Key, error) {
-	if k.depth == 255 {
+	switch {
+	case k.depth == 255:
 		return nil, fmt.Errorf("%w: too deep", ErrKey)
+	case k.scalar.IsZero():
+		return nil, fmt.Errorf("%w: it was wiped", ErrKey)
 	}
 	data := make([]byte, 0, 37)
 	if index >= Hardened {
@@ -84,7 +87,7 @@ func (k *Key) Private() []byte {
 	return b[:]
 }
 
-// Wipe overwrites the key. It must not be used afterwards.
+// Wipe overwrites the key. It derives no children afterwards.
 func (k *Key) Wipe() {
 	k.scalar.Zero()
 	k.chain = [32]byte{}

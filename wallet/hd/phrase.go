@@ -1,6 +1,7 @@
 package hd
 
 import (
+	"bytes"
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -14,7 +15,10 @@ import (
 
 // Phrase is a BIP-39 recovery phrase in English: 12, 15, 18, 21 or 24 words that stand for 16 to 32 random bytes and a
 // checksum. The zero Phrase is empty and worthless.
-type Phrase struct{ entropy string }
+//
+// The bytes are behind a function because fmt follows pointers, but not functions, when a Phrase is an unexported field
+// of some other struct, where it cannot hide itself.
+type Phrase struct{ entropy func() []byte }
 
 // NewPhrase draws a phrase of 24 words from rand, which must be cryptographically secure.
 func NewPhrase(rand io.Reader) (Phrase, error) {
@@ -30,7 +34,8 @@ func PhraseFromEntropy(entropy []byte) (Phrase, error) {
 	if n := len(entropy); n < 16 || n > 32 || n%4 != 0 {
 		return Phrase{}, fmt.Errorf("%w: %d bytes of entropy", ErrPhrase, n)
 	}
-	return Phrase{string(entropy)}, nil
+	b := bytes.Clone(entropy)
+	return Phrase{func() []byte { return b }}, nil
 }
 
 // ParsePhrase reads words, which people type: any spacing, any case, any Unicode normal form. It checks the number of
@@ -53,29 +58,39 @@ func ParsePhrase(words string) (Phrase, error) {
 			bits[at/8] |= byte(index>>(10-b)&1) << (7 - at%8) //nolint:gosec // one bit
 		}
 	}
-	entropy, sum := bits[:n/3*4], bits[n/3*4]
+	entropy, sum := bits[:n/3*4:n/3*4], bits[n/3*4]
 	want := sha256.Sum256(entropy)
 	mask := byte(0xff) << (8 - n/3)
 	if subtle.ConstantTimeByteEq(sum, want[0]&mask) != 1 {
 		return Phrase{}, fmt.Errorf("%w: the checksum does not match; a word is wrong or misplaced", ErrPhrase)
 	}
-	return Phrase{string(entropy)}, nil
+	return Phrase{func() []byte { return entropy }}, nil
 }
 
 // IsZero reports whether p is empty.
-func (p Phrase) IsZero() bool { return p.entropy == "" }
+func (p Phrase) IsZero() bool { return p.entropy == nil }
+
+// Equal compares two phrases in constant time.
+func (p Phrase) Equal(q Phrase) bool {
+	return subtle.ConstantTimeCompare(p.Entropy(), q.Entropy()) == 1
+}
 
 // Entropy returns a copy of the bytes that the phrase stands for, for sealing into a key file only.
-func (p Phrase) Entropy() []byte { return []byte(p.entropy) }
+func (p Phrase) Entropy() []byte {
+	if p.IsZero() {
+		return nil
+	}
+	return bytes.Clone(p.entropy())
+}
 
 // Words returns the phrase to be shown to its owner: lower-case words with one space between. It is the secret itself.
 func (p Phrase) Words() string {
 	if p.IsZero() {
 		return ""
 	}
-	n := len(p.entropy) / 4 * 3
-	sum := sha256.Sum256([]byte(p.entropy))
-	bits := p.entropy + string(sum[:1])
+	n := len(p.entropy()) / 4 * 3
+	sum := sha256.Sum256(p.entropy())
+	bits := append(p.Entropy(), sum[0])
 	words := make([]string, n)
 	for i := range words {
 		index := 0
