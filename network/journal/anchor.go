@@ -112,8 +112,8 @@ func createAnchor(d disk, path string, msg []byte) (err error) {
 }
 
 // openAnchor opens the anchor and returns its checkpoint, signature and origin checked. Without a file it is ErrMissing.
-func openAnchor(cfg Config) (*anchor, Checkpoint, error) {
-	f, err := cfg.disk.Open(cfg.AnchorPath, os.O_RDWR)
+func openAnchor(cfg Config, flag int) (*anchor, Checkpoint, error) {
+	f, err := cfg.disk.Open(cfg.AnchorPath, flag)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, Checkpoint{}, fmt.Errorf("open anchor %s: %w", cfg.AnchorPath, ErrMissing)
 	}

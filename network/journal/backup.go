@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -52,7 +54,7 @@ func Restore(ctx context.Context, src string, cfg Config) (err error) {
 	if _, err := l.readTail(ctx, cp); err != nil {
 		return err
 	}
-	old, want, err := openAnchor(cfg)
+	old, want, err := openAnchor(cfg, os.O_RDONLY)
 	if err == nil {
 		err = old.f.Close()
 	} else if errors.Is(err, ErrMissing) {
@@ -108,7 +110,7 @@ func (l *Log) copyTo(ctx context.Context, cfg Config, cp Checkpoint) (err error)
 	defer func() {
 		err = errors.Join(err, c.finish())
 		if err == nil {
-			err = cfg.disk.SyncDir(cfg.Dir)
+			err = c.publish()
 		}
 		if err != nil {
 			err = errors.Join(err, c.undo())
@@ -145,7 +147,7 @@ func (c *copier) start(s segment) error {
 	if err := c.finish(); err != nil {
 		return err
 	}
-	path := filepath.Join(c.dst.Dir, s.name)
+	path := filepath.Join(c.dst.Dir, s.name+partExt)
 	f, err := c.dst.disk.Open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
@@ -195,11 +197,30 @@ func (c *copier) finish() error {
 	return errors.Join(f.Datasync(), f.Close())
 }
 
+// partExt marks a segment whose copy is not complete.
+const partExt = ".part"
+
+// publish gives the copies their names, the first segment's last: a copy that was cut short is never taken for a journal.
+func (c *copier) publish() error {
+	if err := c.dst.disk.SyncDir(c.dst.Dir); err != nil {
+		return err
+	}
+	for _, path := range slices.Backward(c.made) {
+		if err := c.dst.disk.Rename(path, strings.TrimSuffix(path, partExt)); err != nil {
+			return err
+		}
+	}
+	return c.dst.disk.SyncDir(c.dst.Dir)
+}
+
+// undo removes what was copied, whatever it is called by now.
 func (c *copier) undo() error {
 	var errs []error
 	for _, path := range c.made {
-		if strings.HasSuffix(path, segmentExt) {
-			errs = append(errs, c.dst.disk.Remove(path))
+		for _, p := range []string{path, strings.TrimSuffix(path, partExt)} {
+			if err := c.dst.disk.Remove(p); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)

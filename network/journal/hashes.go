@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -22,15 +21,17 @@ type hashFile struct {
 	f       file
 	stale   atomic.Bool // a write to it went wrong
 	rebuild sync.Mutex
+
+	topMu sync.RWMutex
+	top   map[int64]tlog.Hash // hashes of tileHeight levels up and higher, as read: two for every 256 records at most
 }
 
-func openHashes(cfg Config, readOnly bool) (*hashFile, error) {
-	flag := os.O_RDWR | os.O_CREATE
-	if readOnly {
-		flag = os.O_RDONLY
+func openHashes(cfg Config, flag int) (*hashFile, error) {
+	if flag == os.O_RDWR {
+		flag |= os.O_CREATE
 	}
 	f, err := cfg.disk.Open(filepath.Join(cfg.Dir, hashesName), flag)
-	if readOnly && errors.Is(err, fs.ErrNotExist) {
+	if flag == os.O_RDONLY && errors.Is(err, fs.ErrNotExist) {
 		return &hashFile{f: noFile{}}, nil
 	}
 	if err != nil {
@@ -57,31 +58,80 @@ func (h *hashFile) sync() {
 	}
 }
 
-const hashSpan = 64 << 10
-
-// ReadHashes implements tlog.HashReader. Neighbours are read at once.
+// ReadHashes implements tlog.HashReader. The lower levels of 256 records lie together and are read at once; the upper
+// levels are few and remembered.
 func (h *hashFile) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
-	if len(indexes) == 0 {
-		return out, nil
-	}
-	lo, hi := slices.Min(indexes), slices.Max(indexes)+1
-	if n := (hi - lo) * tlog.HashSize; n <= hashSpan && len(indexes) > 1 {
-		b := make([]byte, n)
-		if _, err := h.f.ReadAt(b, lo*tlog.HashSize); err != nil {
-			return nil, fmt.Errorf("read hashes: %w", err)
+	b, _ := blocks.Get().(*block) //nolint:errcheck // the pool holds nothing else
+	defer blocks.Put(b)
+	b.tile = -1
+	for k, x := range indexes {
+		level, n := tlog.SplitStoredHashIndex(x)
+		if level >= tileHeight {
+			var err error
+			if out[k], err = h.readTop(x); err != nil {
+				return nil, err
+			}
+			continue
 		}
-		for k, i := range indexes {
-			out[k] = tlog.Hash(b[(i-lo)*tlog.HashSize:])
+		tile := n >> (tileHeight - level)
+		at := (x - tlog.StoredHashIndex(0, tile*tileWidth)) * tlog.HashSize
+		if b.tile != tile || at+tlog.HashSize > int64(b.n) {
+			if err := h.readBlock(b, tile); err != nil {
+				return nil, err
+			}
 		}
-		return out, nil
-	}
-	for k, i := range indexes {
-		if _, err := h.f.ReadAt(out[k][:], i*tlog.HashSize); err != nil {
-			return nil, fmt.Errorf("read hashes: %w", err)
+		if at+tlog.HashSize > int64(b.n) {
+			return nil, fmt.Errorf("read hashes: %w", io.ErrUnexpectedEOF)
 		}
+		out[k] = tlog.Hash(b.buf[at:])
 	}
 	return out, nil
+}
+
+// block is all hashes below tileHeight of the 256 records of a tile: 511 of them.
+type block struct {
+	tile int64
+	n    int
+	buf  [(2*tileWidth - 1) * tlog.HashSize]byte
+}
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+func (h *hashFile) readBlock(b *block, tile int64) error {
+	n, err := h.f.ReadAt(b.buf[:], tlog.StoredHashIndex(0, tile*tileWidth)*tlog.HashSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read hashes: %w", err)
+	}
+	b.tile, b.n = tile, n
+	return nil
+}
+
+func (h *hashFile) readTop(x int64) (v tlog.Hash, err error) {
+	h.topMu.RLock()
+	v, ok := h.top[x]
+	h.topMu.RUnlock()
+	if ok {
+		return v, nil
+	}
+	var b tlog.Hash
+	if _, err := h.f.ReadAt(b[:], x*tlog.HashSize); err != nil {
+		return b, fmt.Errorf("read hashes: %w", err)
+	}
+	h.topMu.Lock()
+	defer h.topMu.Unlock()
+	if h.top == nil {
+		h.top = make(map[int64]tlog.Hash)
+	}
+	h.top[x] = b
+	return b, nil
+}
+
+// forget drops what is remembered of the file's content.
+func (h *hashFile) forget() {
+	h.topMu.Lock()
+	defer h.topMu.Unlock()
+	h.top = nil
 }
 
 // leaves reads the leaf hashes of records [i, j).
@@ -114,6 +164,7 @@ func (l *Log) rebuildHashes(ctx context.Context, cp Checkpoint) error {
 		return suspect
 	}
 	_, err = l.refold(ctx, cp, true)
+	l.hashes.forget()
 	l.hashes.stale.Store(err != nil)
 	return err
 }

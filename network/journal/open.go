@@ -134,8 +134,12 @@ func (l *Log) openFiles() (Checkpoint, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Checkpoint{}, err
 	}
+	flag := os.O_RDWR
+	if l.checking {
+		flag = os.O_RDONLY
+	}
 	var cp Checkpoint
-	if l.anchor, cp, err = openAnchor(l.cfg); err != nil {
+	if l.anchor, cp, err = openAnchor(l.cfg, flag); err != nil {
 		if errors.Is(err, ErrMissing) && len(names) > 0 {
 			err = fmt.Errorf("the folder has files but its anchor is not there: %w", err)
 		}
@@ -145,7 +149,9 @@ func (l *Log) openFiles() (Checkpoint, error) {
 	if len(segments) == 0 {
 		return cp, fmt.Errorf("the anchor promises %d records but the folder has no segment: %w", cp.Size, ErrShorter)
 	}
-	if l.lock, err = l.cfg.disk.Lock(filepath.Join(l.cfg.Dir, lockName)); err != nil {
+	l.lock, err = l.cfg.disk.Lock(filepath.Join(l.cfg.Dir, lockName))
+	readOnlyMedium := l.checking && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS))
+	if err != nil && !readOnlyMedium {
 		return cp, err
 	}
 	if slices.Contains(names, spareName) && !l.checking {
@@ -154,18 +160,18 @@ func (l *Log) openFiles() (Checkpoint, error) {
 		}
 	}
 	l.queue.ballast = slices.Contains(names, ballastName)
-	if l.segments, err = openSegments(l.cfg, segments); err != nil {
+	if l.segments, err = openSegments(l.cfg, segments, flag); err != nil {
 		return cp, err
 	}
-	l.hashes, err = openHashes(l.cfg, l.checking)
+	l.hashes, err = openHashes(l.cfg, flag)
 	return cp, err
 }
 
 // openSegments opens the named files in order and checks headers, footers and that no number is missing between them.
-func openSegments(cfg Config, names []string) (segments []segment, err error) {
+func openSegments(cfg Config, names []string, flag int) (segments []segment, err error) {
 	next := int64(0)
 	for k, name := range names {
-		f, err := cfg.disk.Open(filepath.Join(cfg.Dir, name), os.O_RDWR)
+		f, err := cfg.disk.Open(filepath.Join(cfg.Dir, name), flag)
 		if err != nil {
 			return segments, err
 		}

@@ -119,7 +119,7 @@ func (s *segment) read(r *run, i, to int64) error {
 	}
 	need := int(starts[len(starts)-1] - starts[0])
 	if cap(r.buf) < need {
-		r.buf = make([]byte, max(need, 64<<10))
+		r.buf = make([]byte, need+cap(r.buf)/4)
 	}
 	r.buf = r.buf[:need]
 	if _, err := s.f.ReadAt(r.buf, r.at); err != nil {
