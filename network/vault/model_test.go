@@ -24,13 +24,13 @@ type model struct {
 }
 
 func TestRandomOperationsAgainstAModel(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(15) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			k := newKit(t)
 			v := k.open()
 			m := model{sealed: map[int][]byte{}, unsafe: map[int]bool{}, erased: map[int]bool{}}
-			for range 120 {
+			for range 80 {
 				k, v = m.act(t, rng, k, v)
 			}
 			m.compare(t, v)

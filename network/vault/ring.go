@@ -159,8 +159,8 @@ func (s *scanner) records(payload []byte, visit func(record) error) error {
 // frame returns the payload of the frame at s.off, nil for a torn last one.
 func (s *scanner) frame() ([]byte, error) {
 	head := s.take(frameHeader)
-	if n, err := io.ReadFull(s.r, head); err != nil {
-		return s.torn(head[:n], err, "frame header is cut short")
+	if _, err := io.ReadFull(s.r, head); err != nil {
+		return s.torn(err, "frame header is cut short")
 	}
 	if frameSum(head, s.salt, s.off) != binary.BigEndian.Uint32(head[8:]) {
 		return s.unreadable(head)
@@ -171,8 +171,8 @@ func (s *scanner) frame() ([]byte, error) {
 	}
 	sum := binary.BigEndian.Uint32(head[4:])
 	frame := s.take(frameHeader + int(length))
-	if n, err := io.ReadFull(s.r, frame[frameHeader:]); err != nil {
-		return s.torn(frame[:frameHeader+n], err, "frame is cut short")
+	if _, err := io.ReadFull(s.r, frame[frameHeader:]); err != nil {
+		return s.torn(err, "frame is cut short")
 	}
 	if crc32.Checksum(frame[frameHeader:], castagnoli) != sum {
 		if s.off+int64(len(frame)) == s.size && s.inLog() && hasHole(frame, s.off) {
@@ -193,7 +193,7 @@ func (s *scanner) take(n int) []byte {
 }
 
 // torn judges a frame that the end of the file cuts off: in the log that is a write that never finished.
-func (s *scanner) torn(_ []byte, err error, what string) ([]byte, error) {
+func (s *scanner) torn(err error, what string) ([]byte, error) {
 	err = s.shortRead(err, what)
 	if errors.Is(err, ErrCorrupt) && s.inLog() {
 		return nil, nil

@@ -137,9 +137,9 @@ func (v *Vault) create(id ID, hash uint64) (cipher.AEAD, error) {
 
 // A cache is a direct-mapped set of keys at work: a slot holds the last subject that fell on it. Finding one takes no
 // lock and writes nothing, so readers on many cores do not meet.
-type cache struct{ slots []atomic.Pointer[ready] }
+type cache struct{ slots []atomic.Pointer[unwrapped] }
 
-type ready struct {
+type unwrapped struct {
 	id   ID
 	aead cipher.AEAD
 }
@@ -149,10 +149,10 @@ func newCache(size int) cache {
 	for n < size {
 		n *= 2
 	}
-	return cache{slots: make([]atomic.Pointer[ready], n)}
+	return cache{slots: make([]atomic.Pointer[unwrapped], n)}
 }
 
-func (c cache) slot(hash uint64) *atomic.Pointer[ready] {
+func (c cache) slot(hash uint64) *atomic.Pointer[unwrapped] {
 	return &c.slots[(hash>>32)&uint64(len(c.slots)-1)]
 }
 
@@ -163,7 +163,7 @@ func (c cache) find(id ID, hash uint64) cipher.AEAD {
 	return nil
 }
 
-func (c cache) put(id ID, hash uint64, a cipher.AEAD) { c.slot(hash).Store(&ready{id, a}) }
+func (c cache) put(id ID, hash uint64, a cipher.AEAD) { c.slot(hash).Store(&unwrapped{id, a}) }
 
 func (c cache) drop(id ID, hash uint64) {
 	if c.find(id, hash) != nil {

@@ -22,6 +22,7 @@
 //
 //	header    "volens ring v1\n\0" ‖ vault id (16) ‖ epoch (8) ‖ snapshot records (8) ‖ key check (28) ‖ checksum (4)
 //	frame     payload length (4) ‖ checksum of payload (4) ‖ sum (4) ‖ payload, records back to back
+//	key check nonce (12) ‖ tag (16) of AES-256-GCM of nothing, additional data "ring" ‖ vault ‖ epoch
 //	sum       checksum of: header's checksum (4) ‖ offset of the frame (8) ‖ the frame's first 8 bytes
 //	key       'K' ‖ subject (16) ‖ nonce (12) ‖ AES-256-GCM of the key (48), additional data "subject" ‖ vault ‖ epoch ‖ subject
 //	tombstone 'T' ‖ subject (16) ‖ Unix seconds (8)
@@ -30,6 +31,9 @@
 // The log grows by one frame for each fsync, so only the last frame can be torn. It is dropped when the file ends
 // before it does, or when a sector of it was never written; a frame that is wrong in any other way was flipped on disk
 // and is refused with its position. A frame that is whole was perhaps never acknowledged; it is kept.
+//
+// Checksums find accidents, not forgers. Who can write to the folder can take keys or pending erasures away, but can
+// make none, and cannot move a key to another subject; a lost key shows, because what it sealed is ErrUnknown.
 //
 // # Sealed value
 //

@@ -46,12 +46,13 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 }
 
 // bound is the additional data of a wrapped key: it opens only for this vault, this epoch and this subject.
-func (w *wrapper) bound(id ID) []byte {
+func (w *wrapper) bound(id ID) []byte { return append(w.boundRing("subject"), id[:]...) }
+
+func (w *wrapper) boundRing(use string) []byte {
 	b := make([]byte, 0, 48)
-	b = append(b, "subject"...)
+	b = append(b, use...)
 	b = append(b, w.vault[:]...)
-	b = binary.BigEndian.AppendUint64(b, w.epoch)
-	return append(b, id[:]...)
+	return binary.BigEndian.AppendUint64(b, w.epoch)
 }
 
 func (w *wrapper) wrap(id ID, key *[keySize]byte) (wrapped wrappedKey) {
@@ -73,12 +74,12 @@ type keyCheck [nonceSize + tagSize]byte
 
 func (w *wrapper) check() (c keyCheck) {
 	randomBytes(c[:nonceSize])
-	w.aead.Seal(c[:nonceSize], c[:nonceSize], nil, w.bound(ID{}))
+	w.aead.Seal(c[:nonceSize], c[:nonceSize], nil, w.boundRing("ring"))
 	return c
 }
 
 func (w *wrapper) holds(c keyCheck) bool {
-	_, err := w.aead.Open(nil, c[:nonceSize], c[nonceSize:], w.bound(ID{}))
+	_, err := w.aead.Open(nil, c[:nonceSize], c[nonceSize:], w.boundRing("ring"))
 	return err == nil
 }
 
