@@ -33,7 +33,7 @@
 // and is refused with its position. A frame that is whole was perhaps never acknowledged; it is kept.
 //
 // Checksums find accidents, not forgers. Who can write to the folder can take keys or pending erasures away, but can
-// make none, and cannot move a key to another subject; a lost key shows, because what it sealed is ErrUnknown.
+// make none and cannot move a key to another subject; what a lost key sealed no longer opens, so the loss shows.
 //
 // # Sealed value
 //
@@ -66,6 +66,7 @@ import (
 // ID is a subject handle: 128 random bits that say nothing about anybody.
 type ID [16]byte
 
+// String returns the handle in hex.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
 // Config says where a vault is. Dir and one of EpochKeyPath and Keeper must be set.
