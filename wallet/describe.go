@@ -3,6 +3,7 @@ package wallet
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -136,12 +137,30 @@ func (d *describer) value(v reflect.Value, p at) {
 func (d *describer) meaning(value any, p at) bool {
 	switch t := value.(type) {
 	case consent.Millis:
+		if durations[p.member] {
+			d.add(p, (time.Duration(min(t, maxMillis)) * time.Millisecond).String(), "")
+			return true
+		}
 		d.add(p, instant(t, "not set"), "")
 	case consent.Period:
 		d.add(p, period(t), "")
 	case consent.Hash:
 		p.detail = true
 		d.add(p, hashText(t), "")
+	case []consent.Provision:
+		d.provisions(t, p)
+	case []byte:
+		p.detail = true
+		d.add(p, hex.EncodeToString(t), "")
+	default:
+		return d.identity(value, p)
+	}
+	return true
+}
+
+// identity describes the types that name somebody or something.
+func (d *describer) identity(value any, p at) bool {
+	switch t := value.(type) {
 	case consent.Address:
 		d.add(p, t.String(), "")
 	case consent.SubjectID:
@@ -156,11 +175,6 @@ func (d *describer) meaning(value any, p at) bool {
 		d.recipient(t, p)
 	case consent.DataReference:
 		d.add(p, Escape(t.Reference)+" ("+Escape(t.Meaning)+")", lookTwice(t.Reference))
-	case []consent.Provision:
-		d.provisions(t, p)
-	case []byte:
-		p.detail = true
-		d.add(p, hex.EncodeToString(t), "")
 	default:
 		return false
 	}
@@ -223,6 +237,9 @@ func instant(m consent.Millis, zero string) string {
 	}
 	return t.Format("2006-01-02T15:04:05.999Z07:00")
 }
+
+// maxMillis is the longest time.Duration, 292 years.
+const maxMillis = consent.Millis(math.MaxInt64 / time.Millisecond)
 
 // period says that the end is exclusive, because people read an end as included.
 func period(p consent.Period) string {

@@ -35,12 +35,13 @@ func (d *describer) member(id consent.MemberID, p at) {
 	d.add(p, value, warning)
 }
 
-// organisation writes a member's name and, in brackets, the id as it stands in the message.
+// organisation writes a member's name and, in brackets, the id as it stands in the message; or, when no record names it,
+// the id in quotation marks.
 func (d *describer) organisation(id consent.MemberID, asWritten string) (value, warning string) {
 	m, known := d.lookup(id)
 	switch {
 	case !known:
-		return Escape(asWritten), warnUnknown
+		return quoted(asWritten), warnUnknown
 	case m.Suspended:
 		warning = warnSuspended
 	}
@@ -67,10 +68,13 @@ func (d *describer) reference(r string) (value, warning string) {
 			}
 			return fmt.Sprintf("%s, as %s says (%s)", Escape(rest), Escape(m.Name), Escape(id)), lookTwice(rest)
 		}
-		return Escape(r), warnUnknown
+		return quoted(r), warnUnknown
 	}
-	return Escape(r), warnAsserted
+	return quoted(r), warnAsserted
 }
+
+// quoted sets an id that nobody vouches for apart, lest it be spelled like a name with its id.
+func quoted(id string) string { return `"` + strings.ReplaceAll(Escape(id), `"`, `\"`) + `"` }
 
 func (d *describer) recipient(r consent.Recipient, p at) {
 	value, warning := d.reference(r.Reference)

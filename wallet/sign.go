@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,34 +160,27 @@ func (w *Wallet) SignIn(
 
 // bind binds a sign-in message to the place, the key and the ledger.
 func bind(place *url.URL, m siwe.Message, a sig.Address) (siwe.Message, error) {
-	refuse := func(why string) (siwe.Message, error) { return siwe.Message{}, fmt.Errorf("%w: %s", ErrPlace, why) }
-	if place.Scheme != "https" && (place.Scheme != "http" || !loopback(place.Hostname())) {
-		return refuse("it is not reached over https")
-	}
-	if m.Domain == "" {
-		m.Domain = place.Host
-	}
-	if m.URI == "" {
-		m.URI = place.Scheme + "://" + place.Host + place.EscapedPath()
-	}
-	if m.ChainID == 0 {
-		m.ChainID = consent.ChainID
-	}
-	if m.Address.IsZero() {
-		m.Address = a
-	}
-	u, err := url.Parse(m.URI)
+	origin := place.Scheme + "://" + place.Host
+	m.Domain = cmp.Or(m.Domain, place.Host)
+	m.URI = cmp.Or(m.URI, origin+place.EscapedPath())
+	m.ChainID = cmp.Or(m.ChainID, consent.ChainID)
+	m.Address = cmp.Or(m.Address, a)
+	why := ""
 	switch {
-	case err != nil || u.Scheme != place.Scheme || u.Host != place.Host:
-		return refuse("another URI")
+	case place.Scheme != "https" && (place.Scheme != "http" || !loopback(place.Hostname())):
+		why = "it is not reached over https"
 	case m.Domain != place.Host:
-		return refuse("another domain")
+		why = "another domain"
+	case m.Origin() != origin:
+		why = "another URI"
 	case m.ChainID != consent.ChainID:
-		return refuse("another chain id")
+		why = "another chain id"
 	case m.Address != a:
-		return refuse("another address")
+		why = "another address"
+	default:
+		return m, nil
 	}
-	return m, nil
+	return siwe.Message{}, fmt.Errorf("%w: %s", ErrPlace, why)
 }
 
 func loopback(host string) bool {

@@ -40,6 +40,7 @@ var labels = map[string]string{
 	"evidence":       "SHA-256 of the paper document",
 	"grantees":       "Must comply",
 	"grantors":       "Given by",
+	"jwks":           "Key set for programs (JWKS)",
 	"guardianCommit": "Commitment of the guardians",
 	"keyCommit":      "Commitment of the key",
 	"kind":           "Kind",
@@ -57,6 +58,7 @@ var labels = map[string]string{
 	"salt":           "Salt",
 	"seq":            "Number in your chain",
 	"textHash":       "SHA-256 of the text you saw",
+	"url":            "Web address",
 }
 
 // details are members that only a machine reads.
@@ -64,6 +66,9 @@ var details = map[string]bool{"seq": true, "prev": true, "salt": true}
 
 // references are members whose strings name people or organisations.
 var references = map[string]bool{"grantors": true, "grantees": true, "controllers": true}
+
+// durations are members that hold a length of time in the type of an instant.
+var durations = map[string]bool{"recoveryDelay": true}
 
 // zeros are the words for a zero that does not mean the number nought.
 var zeros = map[string]string{"maxUses": "no limit", "replaces": "none"}

@@ -26,9 +26,11 @@
 package siwe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,33 +114,32 @@ func (m Message) Format() (string, error) {
 	return text, nil
 }
 
-// check holds the rules of single fields. Format and Parse both apply it.
+// check holds the rules of single fields. Format applies it, and Parse through Format.
 func (m Message) check() error {
-	switch {
-	case !validDomain(m.Domain):
-		return bad("domain")
-	case !all(m.Statement, statementByte):
-		return bad("statement")
-	case !validLoginURI(m.URI):
-		return bad("URI")
-	case len(m.Nonce) < 8 || len(m.Nonce) > 128 || !all(m.Nonce, alphanumeric):
-		return bad("nonce")
-	case m.IssuedAt.IsZero():
-		return bad("issued-at time")
-	case !all(m.RequestID, pcharByte) || !validEscapes(m.RequestID):
-		return bad("request id")
-	}
-	for _, t := range []time.Time{m.IssuedAt, m.ExpirationTime, m.NotBefore} {
-		if t.Nanosecond() != 0 || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
-			return bad("time")
-		}
-	}
-	for _, r := range m.Resources {
-		if !validURI(r) {
-			return bad("resource")
+	for _, part := range []struct {
+		name string
+		good bool
+	}{
+		{"domain", validDomain(m.Domain)},
+		{"statement", all(m.Statement, statementByte)},
+		{"URI", validLoginURI(m.URI)},
+		{"nonce", len(m.Nonce) >= 8 && len(m.Nonce) <= 128 && all(m.Nonce, alphanumeric)},
+		{"issued-at time", !m.IssuedAt.IsZero() && validTime(m.IssuedAt)},
+		{"expiration time", validTime(m.ExpirationTime)},
+		{"not-before time", validTime(m.NotBefore)},
+		{"request id", all(m.RequestID, pcharByte) && validEscapes(m.RequestID)},
+		{"resource", !slices.ContainsFunc(m.Resources, func(r string) bool { return !validURI(r) })},
+	} {
+		if !part.good {
+			return bad(part.name)
 		}
 	}
 	return nil
+}
+
+func validTime(t time.Time) bool {
+	y := t.UTC().Year()
+	return t.Nanosecond() == 0 && y >= 1 && y <= 9999
 }
 
 func bad(field string) error { return fmt.Errorf("%w: %s", ErrForm, field) }
@@ -174,37 +175,30 @@ type Expect struct {
 // Check refuses, with ErrRefuse, a message that is not for this place and time. A time limit is exclusive: at
 // ExpirationTime the text is void.
 func (m Message) Check(e Expect) error {
-	if e.MaxAge == 0 {
-		e.MaxAge = 5 * time.Minute
-	}
-	if e.Skew == 0 {
-		e.Skew = time.Minute
-	}
-	refuse := func(why string) error { return fmt.Errorf("%w: %s", ErrRefuse, why) }
-	switch {
-	case m.Domain != e.Domain:
-		return refuse("another domain")
-	case e.Origin != "" && origin(m.URI) != e.Origin:
-		return refuse("another origin")
-	case m.ChainID != e.ChainID:
-		return refuse("another chain id")
-	case e.Nonce != "" && m.Nonce != e.Nonce:
-		return refuse("another nonce")
-	case m.IssuedAt.After(e.Now.Add(e.Skew)):
-		return refuse("issued in the future")
-	case m.NotBefore.After(e.Now.Add(e.Skew)):
-		return refuse("not valid yet")
-	case !e.Now.Before(m.IssuedAt.Add(e.MaxAge)):
-		return refuse("too old")
-	case !m.ExpirationTime.IsZero() && !e.Now.Before(m.ExpirationTime):
-		return refuse("expired")
+	maxAge, skew := cmp.Or(e.MaxAge, 5*time.Minute), cmp.Or(e.Skew, time.Minute)
+	for _, fault := range []struct {
+		why   string
+		found bool
+	}{
+		{"another domain", m.Domain != e.Domain},
+		{"another origin", e.Origin != "" && m.Origin() != e.Origin},
+		{"another chain id", m.ChainID != e.ChainID},
+		{"another nonce", e.Nonce != "" && m.Nonce != e.Nonce},
+		{"issued in the future", m.IssuedAt.After(e.Now.Add(skew))},
+		{"not valid yet", m.NotBefore.After(e.Now.Add(skew))},
+		{"too old", !e.Now.Before(m.IssuedAt.Add(maxAge))},
+		{"expired", !m.ExpirationTime.IsZero() && !e.Now.Before(m.ExpirationTime)},
+	} {
+		if fault.found {
+			return fmt.Errorf("%w: %s", ErrRefuse, fault.why)
+		}
 	}
 	return nil
 }
 
-// origin is scheme://host of an absolute URL, or "" when it has none.
-func origin(uri string) string {
-	u, err := url.Parse(uri)
+// Origin is scheme://host[:port] of the URI, "" when it has none.
+func (m Message) Origin() string {
+	u, err := url.Parse(m.URI)
 	if err != nil {
 		return ""
 	}
