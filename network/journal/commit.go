@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -52,17 +53,16 @@ func (l *Log) take(buf []byte) *batch {
 func (l *Log) commit(b *batch) error {
 	first := l.tree.size
 	active := l.active()
-	var stored []tlog.Hash
 	if len(b.chunks) > 1 {
-		var err error
-		if stored, err = l.roll(&active, b); err != nil {
+		if err := l.roll(&active, b); err != nil {
 			return err
 		}
 	}
 	last := b.chunks[len(b.chunks)-1]
 	wrote := make(chan error, 1)
 	go func() { wrote <- writeChunk(active.f, active.name, last) }()
-	stored = l.growTree(b.hashes[l.tree.size-first:], stored)
+	grown := l.tree.size
+	stored := l.growTree(b.hashes[grown-first:])
 	cp, err := l.signNext(first, b)
 	if werr := <-wrote; werr != nil {
 		return werr
@@ -70,7 +70,7 @@ func (l *Log) commit(b *batch) error {
 	if err != nil {
 		return err
 	}
-	l.hashes.append(first, stored)
+	l.hashes.append(grown, stored)
 	if err := l.anchor.write(cp.Note); err != nil {
 		return err
 	}
@@ -108,7 +108,8 @@ func (s *segment) extend(c chunk) {
 	}
 }
 
-func (l *Log) growTree(leaves []tlog.Hash, stored []tlog.Hash) []tlog.Hash {
+func (l *Log) growTree(leaves []tlog.Hash) []tlog.Hash {
+	stored := make([]tlog.Hash, 0, 2*len(leaves)+bits.Len(uint(len(leaves))))
 	for _, h := range leaves {
 		stored = l.tree.graft(0, h, stored)
 	}
@@ -147,17 +148,18 @@ func (l *Log) publish(active segment, cp Checkpoint) {
 
 // roll finishes the active segment with the batch's first chunk, seals it and opens the next one, which it leaves in
 // active. The new segment gets its name only when the old one is sealed and synced: all but the last are always sealed.
-func (l *Log) roll(active *segment, b *batch) ([]tlog.Hash, error) {
+func (l *Log) roll(active *segment, b *batch) error {
 	head := b.chunks[0]
 	if err := writeChunk(active.f, active.name, head); err != nil {
-		return nil, err
+		return err
 	}
-	stored := l.growTree(b.hashes[:len(head.starts)], nil)
-	active.extend(head)
+	first := l.tree.size
+	l.hashes.append(first, l.growTree(b.hashes[:len(head.starts)]))
 	l.hashes.sync()
+	active.extend(head)
 	sealed, err := l.seal(*active)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	q := &l.queue
 	q.mu.Lock()
@@ -165,7 +167,7 @@ func (l *Log) roll(active *segment, b *batch) ([]tlog.Hash, error) {
 	q.spareF = nil
 	q.mu.Unlock()
 	if err := adoptSpare(l.cfg, f, l.tree.size); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return errors.Join(err, f.Close())
 	}
 	*active = segment{name: segmentName(l.tree.size), f: f, first: l.tree.size, end: headerSize}
 	l.segmentsMu.Lock()
@@ -176,7 +178,7 @@ func (l *Log) roll(active *segment, b *batch) ([]tlog.Hash, error) {
 	q.spare = spareNone
 	q.room.Broadcast()
 	q.mu.Unlock()
-	return stored, nil
+	return nil
 }
 
 // seal writes the footer that lets a start skip the segment, and cuts the file behind it. l.tree must end with s.

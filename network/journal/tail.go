@@ -51,6 +51,7 @@ func (l *Log) readTail(ctx context.Context, cp Checkpoint) (tail, error) {
 			from, stored = l.tree.size, stored[:0]
 		}
 	}
+	l.hashes.sync()
 	last := l.segments[len(l.segments)-1]
 	if l.tree.size < cp.Size {
 		return t, &CorruptError{Index: l.tree.size, File: last.name, Offset: last.end,

@@ -134,10 +134,9 @@ func (v *verification) read(ctx context.Context, ordered, todo chan<- *stretch) 
 		for i := s.first; i < min(s.first+s.count, v.cp.Size); {
 			x, _ := stretches.Get().(*stretch) //nolint:errcheck // the pool holds nothing else
 			x.seg, x.err, x.differs, x.parts, x.done = s, nil, nil, x.parts[:0], make(chan struct{})
-			if err := s.read(&x.run, i, v.cp.Size); err != nil {
-				x.err = err
-			}
-			i += x.len()
+			x.err = s.read(&x.run, i, v.cp.Size)
+			bad := x.err != nil
+			i += x.len() // x belongs to the workers once it is sent
 			for _, ch := range []chan<- *stretch{todo, ordered} {
 				select {
 				case ch <- x:
@@ -145,7 +144,7 @@ func (v *verification) read(ctx context.Context, ordered, todo chan<- *stretch) 
 					return ctx.Err()
 				}
 			}
-			if x.err != nil {
+			if bad {
 				return nil // join reports it in its place
 			}
 		}
