@@ -1,0 +1,217 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/auth/assertion"
+)
+
+// OAuthError is an error answer of the token endpoint (RFC 6749, section 5.2), to be sent as JSON with Status.
+type OAuthError struct {
+	Status      int           `json:"-"`
+	RetryAfter  time.Duration `json:"-"` // 0: not said
+	Code        string        `json:"error"`
+	Description string        `json:"error_description,omitempty"` //nolint:tagliatelle // RFC 6749
+}
+
+// Error implements error.
+func (e *OAuthError) Error() string { return e.Code + ": " + e.Description }
+
+func invalidRequest(why string) *OAuthError {
+	return &OAuthError{Status: http.StatusBadRequest, Code: "invalid_request", Description: why}
+}
+
+func invalidClient(why string) *OAuthError {
+	return &OAuthError{Status: http.StatusUnauthorized, Code: "invalid_client", Description: why}
+}
+
+// errClient is said of everything that the ledger knows: unknown, suspended, another key, a wrong signature.
+const errClient = "the client assertion was refused"
+
+// Token answers a token request: the form of a POST, already read and bounded. Remote is the peer's address, for the limit.
+// Rules (f), (g) and (h) of the package comment.
+func (s *Service) Token(ctx context.Context, remote string, form url.Values) (Token, *OAuthError) {
+	if err := take(s.tokens, network(remote), s.cfg.Now()); err != nil {
+		return Token{}, tooMany(err)
+	}
+	text, scope, bad := readForm(form)
+	if bad != nil {
+		return Token{}, bad
+	}
+	a, err := assertion.Parse(text)
+	if err != nil {
+		return Token{}, invalidClient(err.Error())
+	}
+	if id := form.Get("client_id"); id != "" && id != a.Client() {
+		return Token{}, invalidClient("client_id is not the assertion's sub")
+	}
+	m, c, bad := s.verify(a)
+	if bad != nil {
+		return Token{}, bad
+	}
+	if bad := s.accept(ctx, c); bad != nil {
+		return Token{}, bad
+	}
+	if err := take(s.clients, m.ID, s.cfg.Now()); err != nil { // not before: else a replayed assertion would use up the member's share
+		return Token{}, tooMany(err)
+	}
+	id := identity{owner: owner{kind: client, member: m.ID}, record: m.Seq, scope: scope}
+	return s.tokenFor(&id)
+}
+
+func (s *Service) tokenFor(id *identity) (Token, *OAuthError) {
+	p, err := s.proven(id)
+	if err != nil {
+		return Token{}, &OAuthError{Status: http.StatusBadRequest, Code: "invalid_scope", Description: "the client has none of these roles"}
+	}
+	t, err := s.bearer(p, s.cfg.ClientToken)
+	if err != nil {
+		return Token{}, unavailable(err)
+	}
+	return t, nil
+}
+
+// readForm reads the parameters: each once (RFC 6749, section 3.2), the required ones there.
+func readForm(form url.Values) (text string, scope roleSet, bad *OAuthError) {
+	for name, values := range form {
+		if len(values) != 1 {
+			return "", 0, invalidRequest(fmt.Sprintf("%.40q is given more than once", name))
+		}
+	}
+	switch grant := form.Get("grant_type"); grant {
+	case "client_credentials":
+	case "":
+		return "", 0, invalidRequest("grant_type is missing")
+	default:
+		return "", 0, &OAuthError{
+			Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "grant_type is client_credentials",
+		}
+	}
+	if form.Has("client_secret") {
+		return "", 0, invalidClient("there are no client secrets here; send a client assertion")
+	}
+	if form.Get("client_assertion_type") != assertion.Type {
+		return "", 0, invalidRequest("client_assertion_type is " + assertion.Type)
+	}
+	if text = form.Get("client_assertion"); text == "" {
+		return "", 0, invalidRequest("client_assertion is missing")
+	}
+	scope, ok := readScope(form.Get("scope"))
+	if !ok {
+		return "", 0, &OAuthError{
+			Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope is a list of roles: custodian, clinician, researcher, auditor",
+		}
+	}
+	return text, scope, nil
+}
+
+// readScope reads a list of roles of members; nothing means all that the member has.
+func readScope(text string) (set roleSet, ok bool) {
+	if text == "" {
+		return memberRoles, true
+	}
+	for name := range strings.SplitSeq(text, " ") {
+		r := setOf(Role(name)) & memberRoles
+		if r == 0 {
+			return 0, false
+		}
+		set |= r
+	}
+	return set, true
+}
+
+// verify checks the assertion against the keys of the member's record on the ledger.
+func (s *Service) verify(a assertion.Unverified) (consent.Member, assertion.Claims, *OAuthError) {
+	refused := invalidClient(errClient)
+	m, ok := s.ledger.Member(consent.MemberID(a.Client()))
+	if !ok || m.Suspended {
+		return consent.Member{}, assertion.Claims{}, refused
+	}
+	keys, err := assertion.ParseKeys(m.JWKS)
+	if err != nil { // a key set that cannot be read is as good as none; the ledger keys still work
+		keys = nil
+	}
+	for _, k := range m.Keys {
+		keys = append(keys, assertion.LedgerKey(k))
+	}
+	c, err := a.Verify(keys)
+	if err != nil {
+		return consent.Member{}, assertion.Claims{}, refused
+	}
+	return m, c, nil
+}
+
+// accept checks audience and times of a signed assertion and spends it.
+func (s *Service) accept(ctx context.Context, c assertion.Claims) *OAuthError {
+	if c.Audience != s.cfg.TokenURL {
+		return invalidClient("aud is not " + s.cfg.TokenURL)
+	}
+	now := s.cfg.Now()
+	issued := c.Issued
+	if issued.IsZero() { // then the earliest moment at which it could have been accepted
+		issued = c.Expires.Add(-assertionLife)
+	}
+	from := issued
+	if c.NotBefore.After(from) {
+		from = c.NotBefore
+	}
+	switch {
+	case !now.Before(c.Expires):
+		return invalidClient("the assertion has expired")
+	case c.Expires.Sub(issued) > assertionLife || issued.After(now.Add(s.cfg.Skew)):
+		return invalidClient("exp is at most 5 minutes ahead, and at most 5 minutes after iat; check the client's clock")
+	case from.After(now.Add(s.cfg.Skew)):
+		return invalidClient("nbf is in the future; check the client's clock")
+	case issued.Before(s.boot):
+		return invalidClient("the assertion was issued before this server started; sign a new one")
+	}
+	if err := wait(ctx, from.Sub(now)); err != nil {
+		return unavailable(err)
+	}
+	id := sha256.Sum256([]byte(c.Issuer + "\x00" + c.ID))
+	fresh, err := s.assertions.spend(id, now, c.Expires)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !fresh {
+		return invalidClient("jti was used already")
+	}
+	return nil
+}
+
+// wait returns when d has passed, at once when d is not positive.
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func tooMany(err error) *OAuthError {
+	e := &OAuthError{Status: http.StatusTooManyRequests, Code: "temporarily_unavailable", Description: err.Error()}
+	if l := new(LimitError); errors.As(err, &l) {
+		e.RetryAfter = l.RetryAfter
+	}
+	return e
+}
+
+func unavailable(err error) *OAuthError {
+	return &OAuthError{
+		Status: http.StatusServiceUnavailable, Code: "temporarily_unavailable", Description: err.Error(), RetryAfter: time.Minute,
+	}
+}
