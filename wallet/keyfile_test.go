@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/wallet"
+	"github.com/volens-ledger/volens/wallet/hd"
 )
 
 const leastRead = 14 // log N
@@ -94,5 +98,55 @@ func BenchmarkUnseal(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// testdata/alice.wallet was written once, by version 1, with the password above and the words of zooVote. It must open
+// for ever, here and in the web wallet.
+func TestOldFileOpens(t *testing.T) {
+	const golden = "testdata/alice.wallet"
+	if *update {
+		w, err := wallet.Restore(filepath.Join(t.TempDir(), "w"), zooVote, password, cheap(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fillBook(t, w.Book(), consent.SubjectID{1, 2, 3})
+		if err := errors.Join(w.Save(), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, w.Path(), golden)
+	}
+	path := filepath.Join(t.TempDir(), "w")
+	copyFile(t, golden, path)
+	w := reopen(t, path, password)
+	s, known := w.Book().Subject(consent.SubjectID{1, 2, 3})
+	if !known || s.Label != "City Hospital" || s.Generation != 2 || len(s.Records) != 1 {
+		t.Fatalf("the book holds %+v", s)
+	}
+	p, err := hd.ParsePhrase(zooVote)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := wallet.NewKeys(p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := keys.Key(s.Handle, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Key(s.Handle); err != nil || got.Address() != want.Address() {
+		t.Errorf("another key: %v", err)
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, b, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -248,6 +248,9 @@ func (w *Wallet) ConfirmPhrase(words string) error {
 	return w.Save()
 }
 
+// Path is where the wallet's file is.
+func (w *Wallet) Path() string { return w.path }
+
 // Book returns the wallet's book, to read and to change; Save writes it.
 func (w *Wallet) Book() *Book { return w.book }
 
