@@ -1,0 +1,32 @@
+// Package uses is the use log: a journal of every decision and every read, in which no use can be hidden.
+//
+// Each use is one record of a network/journal. Its leaf is public and says nothing personal: slot, pseudonym, number,
+// previous leaf, minute, commitment. Its attachment is the use itself and the full input of the decision, sealed under the
+// handle's key, so that erasing the handle leaves every leaf and every proof valid and nobody able to read it. Every
+// checkpoint carries the root of the slot tree. Package proof has the formats and the checks that patients and auditors
+// run; nothing there needs this package.
+//
+//	p, err := log.Begin(slot, use, input)   // numbered, chained, sealed, queued
+//	receipt, err := p.Wait(ctx)             // durable: now, and not before, act on it
+//
+// # Attachment
+//
+//	1 ‖ handle (16) ‖ sealed value of network/vault
+//
+// The additional data of the seal is the leaf, the plaintext is
+//
+//	length of the use (4, big-endian) ‖ canonical use ‖ input
+//
+// # Index
+//
+// Badger holds only what the segments say: for each slot its newest use, for each use of a slot its record number, for
+// each 4,096 records their first and last minute, and in the same transaction how far that goes, the hash of the last
+// record in it and the root of the slot tree there. A start checks that hash and that root before anything is signed, and
+// makes the index anew when they do not hold. Nothing personal is in it.
+//
+// # Order
+//
+// A handle's uses are numbered under a lock that is held while a use is sealed and queued, never while the disk works. The
+// slot tree is touched by the journal's committer only, once a commit; it can show the state of the durable checkpoint
+// while the next one is being written, so that a statement is always from one snapshot.
+package uses

@@ -1,0 +1,87 @@
+package proof
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+)
+
+// WriteJSON writes a statement, with all that it takes to check it again offline.
+func WriteJSON(w io.Writer, s Statement) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		return fmt.Errorf("write uses as JSON: %w", err)
+	}
+	return nil
+}
+
+var csvHeader = []string{
+	"use", "time", "kind", "requester", "actors", "roles", "delegation", "purpose", "action", "resource types", "resources",
+	"emergency", "decision", "sentence", "reasons", "consents", "obligations", "request id", "record",
+}
+
+// WriteCSV writes one line a use, times in UTC, values of a list separated by "; ". A cell that a spreadsheet would take
+// for a formula begins with an apostrophe (OWASP, CSV injection).
+func WriteCSV(w io.Writer, entries []Entry) error {
+	c := csv.NewWriter(w)
+	c.UseCRLF = true // RFC 4180
+	err := c.Write(csvHeader)
+	for i := range entries {
+		if err == nil {
+			err = c.Write(csvLine(&entries[i]))
+		}
+	}
+	c.Flush()
+	if err == nil {
+		err = c.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("write uses as CSV: %w", err)
+	}
+	return nil
+}
+
+func csvLine(e *Entry) []string {
+	u := &e.Use
+	line := []string{
+		number(u.UseSeq), time.UnixMilli(int64(u.Time)).UTC().Format("2006-01-02T15:04:05.000Z"), string(u.Kind),
+		string(u.Requester), list(u.Actors, text), list(u.Roles, code), u.Delegation, code(u.Purpose), code(u.Action),
+		list(u.ResourceTypes, text), list(u.Resources, text), u.Emergency, u.Decision, u.Sentence.Text,
+		list(u.Reasons, func(r Reason) string { return r.Rule + " " + r.Text }), list(u.Consents, number),
+		list(u.Obligations, text), u.RequestID, number(e.Index),
+	}
+	for i := range line {
+		line[i] = guard(line[i])
+	}
+	return line
+}
+
+// guard keeps a spreadsheet from calculating a cell.
+func guard(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", []rune(cell)[0]) {
+		return "'" + cell
+	}
+	return cell
+}
+
+func text(s string) string { return s }
+
+func code(c consent.Coding) string { return c.Code }
+
+func number(n consent.Uint64) string { return strconv.FormatUint(uint64(n), 10) }
+
+func list[T any](in []T, format func(T) string) string {
+	out := make([]string, len(in))
+	for i, v := range in {
+		out[i] = format(v)
+	}
+	return strings.Join(out, "; ")
+}
