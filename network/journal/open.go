@@ -41,7 +41,7 @@ func Open(ctx context.Context, cfg Config) (l *Log, err error) {
 	if err != nil {
 		return l, err
 	}
-	if !l.hashes.sound(cp) {
+	if l.hashes.stale.Load() || !l.hashes.sound(cp) {
 		if err := l.rebuildHashes(ctx, cp); err != nil {
 			return l, err
 		}

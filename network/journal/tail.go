@@ -34,6 +34,9 @@ func (l *Log) readTail(ctx context.Context, cp Checkpoint) (tail, error) {
 	t := tail{segment: -1}
 	var stored []tlog.Hash
 	from := l.tree.size
+	if size, err := l.hashes.f.Size(); err != nil || size < tlog.StoredHashCount(from)*tlog.HashSize {
+		l.hashes.stale.Store(true)
+	}
 	for ; k < len(l.segments); k++ {
 		if err := ctx.Err(); err != nil {
 			return t, err
@@ -191,7 +194,8 @@ func (s *segment) refresh(from int64) error {
 	if s.sealed {
 		keep = size
 	}
-	buf, zero := make([]byte, 1<<20), make([]byte, 1<<20)
+	buf := make([]byte, min(runBytes, max(size-from, 1)))
+	zero := make([]byte, len(buf))
 	for at := from; at < size; at += int64(len(buf)) {
 		b := buf[:min(int64(len(buf)), size-at)]
 		if _, err := s.f.ReadAt(b, at); err != nil {
@@ -226,7 +230,7 @@ func newWalker(s *segment) (*walker, error) {
 			return nil, err
 		}
 	}
-	return &walker{f: s.f, at: headerSize, limit: limit, buf: make([]byte, runBytes)}, nil
+	return &walker{f: s.f, at: headerSize, limit: limit, buf: make([]byte, min(runBytes, max(limit, 0)))}, nil
 }
 
 // next decodes the record at w.at as number index and moves behind it. The record is valid until the next call.
