@@ -13,7 +13,7 @@
 //	finisher    one goroutine: state and position to Badger, event to followers, receipt to the caller
 //
 // So a message is acknowledged when it is durable and applied, many share one fsync, and the sequencer never waits for
-// the disk, except when a batch opens new subjects: their keys are made durable before the records that need them.
+// the disk. A new subject's key is made durable by the caller, before the message that needs it is queued.
 package embedded
 
 import (

@@ -37,12 +37,9 @@ func (l *Ledger) finish() {
 	}
 }
 
-// durable waits until the record, and the key it was sealed with, are on disk.
+// durable waits until the record is on disk; the key it was sealed with is there already.
 func (l *Ledger) durable(s *submission) error {
 	if err := s.pending.Wait(context.Background()); err != nil {
-		return storageError(err)
-	}
-	if err := l.cfg.Vault.Sync(); err != nil {
 		return storageError(err)
 	}
 	return storageErrorOrNil(l.eraseFor(s.out.Leaf))
@@ -251,8 +248,7 @@ func openMessage(v *vault.Vault, ev consent.Event, b []byte) (*consent.Message, 
 	case attachPlain:
 	case attachSealed:
 		var err error
-		// A key that was never made durable belongs to a message that was never acknowledged.
-		if body, err = v.Open(vault.ID(ev.Handle), body, ev.Commitment[:]); errors.Is(err, vault.ErrErased) || errors.Is(err, vault.ErrUnknown) {
+		if body, err = v.Open(vault.ID(ev.Handle), body, ev.Commitment[:]); errors.Is(err, vault.ErrErased) {
 			return nil, nil
 		} else if err != nil {
 			return nil, err

@@ -27,6 +27,9 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 	if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
 		return r, err
 	}
+	if err := l.prepareKey(v); err != nil {
+		return network.Receipt{}, err
+	}
 	s := &submission{v: v, done: make(chan struct{})}
 	select {
 	case l.queue <- s:
@@ -42,6 +45,23 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 		}
 	}
 	return r, err
+}
+
+// prepareKey makes a new subject's key durable before any record is sealed with it, in the caller's goroutine so that many
+// share one fsync. Only a message that the contract accepts gets that far: nobody else can make the vault grow.
+func (l *Ledger) prepareKey(v consent.Verified) error {
+	b, ok := v.Message().Body.(*consent.SubjectOpen)
+	if !ok || l.cfg.Vault.Known(vault.ID(b.Handle)) {
+		return nil
+	}
+	tx := consent.Tx{ID: v.Commitment().String(), Time: consent.Millis(l.cfg.Now().UnixMilli())}
+	if _, err := consent.Run(tx, overlayReader{l}, v); err != nil {
+		return err
+	}
+	if _, err := l.cfg.Vault.Seal(vault.ID(b.Handle), nil, nil); err != nil {
+		return storageError(err)
+	}
+	return storageErrorOrNil(l.cfg.Vault.Sync())
 }
 
 func (l *Ledger) await(ctx context.Context, s *submission) (network.Receipt, error) {

@@ -1,0 +1,325 @@
+// Package api holds what crosses the wire between a gateway and its clients: the JSON bodies, the routes, and the table
+// that maps error codes to HTTP status. Where a body is something that another package defines (a message, a decision, a
+// statement of uses), it is that package's type and not a copy.
+//
+// Every error is an RFC 9457 problem. Handles, names, record numbers and keys travel in bodies only, never in a URL.
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// Ledger describes the gateway's ledger and logs: what a wallet pins at enrolment. It is public.
+type Ledger struct {
+	ID           consent.Hash       `json:"id"`
+	Name         string             `json:"name"`
+	ChainID      uint64             `json:"chainId"`
+	Genesis      consent.Message    `json:"genesis"`
+	Position     network.Position   `json:"position"`
+	Origin       string             `json:"origin"`     // of the ledger's checkpoints
+	Key          string             `json:"key"`        // verifier key of the ledger's checkpoints (C2SP signed-note)
+	UsesOrigin   string             `json:"usesOrigin"` // of the use log's checkpoints
+	UsesKey      string             `json:"usesKey"`    // verifier key of the use log's checkpoints
+	Custodian    consent.MemberID   `json:"custodian"`  // whose gateway this is
+	Algorithm    policies.Algorithm `json:"algorithm"`
+	Implicit     policies.Implicit  `json:"implicit"`
+	PolicyDigest consent.Hash       `json:"policyDigest"`
+	CodesDigest  consent.Hash       `json:"codesDigest"`
+	Version      string             `json:"version"`
+}
+
+// Members lists the members of the ledger, and the messages that made them so: Init, AuthorityChange and Member… in the
+// ledger's order. A wallet takes names from the messages, which the authorities signed, and from nowhere else.
+type Members struct {
+	Members  []consent.Member  `json:"members"`
+	Messages []consent.Message `json:"messages"`
+}
+
+// Challenge is a nonce and what the sign-in text has to say (ERC-4361).
+type Challenge struct {
+	Nonce     string `json:"nonce"`
+	Domain    string `json:"domain"`
+	URI       string `json:"uri"`
+	ChainID   uint64 `json:"chainId"`
+	Statement string `json:"statement"`
+	IssuedAt  string `json:"issuedAt"`  // RFC 3339
+	ExpiresAt string `json:"expiresAt"` // RFC 3339
+}
+
+// SignIn is a signed sign-in text. With Delegation the signer signs in as a delegate, with Handle and KeySalt as a
+// patient, with neither as a person of a member or an authority.
+type SignIn struct {
+	Message    string             `json:"message"`
+	Signature  string             `json:"signature"`
+	Handle     *consent.SubjectID `json:"handle,omitempty"`
+	KeySalt    *consent.Hash      `json:"keySalt,omitempty"`
+	Delegation *consent.Delegate  `json:"delegation,omitempty"`
+	Cookie     bool               `json:"cookie,omitempty"` // a browser session instead of a bearer token
+}
+
+// Session says who is signed in.
+type Session struct {
+	Roles       []string           `json:"roles"`
+	Handle      *consent.SubjectID `json:"handle,omitempty"`
+	Member      consent.MemberID   `json:"member,omitempty"`
+	AccessToken string             `json:"accessToken,omitempty"` // bearer sign-ins
+	ExpiresIn   int                `json:"expiresIn,omitempty"`   // seconds
+	CSRF        string             `json:"csrf,omitempty"`        // cookie sessions: send it back in X-CSRF-Token
+}
+
+// Me is where a subject stands.
+type Me struct {
+	Handle      consent.SubjectID    `json:"handle"`
+	Custodian   consent.MemberID     `json:"custodian"`
+	State       consent.SubjectState `json:"state"`
+	Slot        consent.Uint64       `json:"slot"`
+	Seq         consent.Uint64       `json:"seq"`
+	Prev        consent.Hash         `json:"prev"`
+	Deadline    consent.Millis       `json:"deadline"`
+	Delegations []Delegation         `json:"delegations"`
+}
+
+// Delegation is a delegation and its status.
+type Delegation struct {
+	consent.Delegate
+	Status consent.EntryStatus `json:"status"`
+}
+
+// Consent is one consent of a subject.
+type Consent struct {
+	Seq        consent.Uint64      `json:"seq"`
+	Kind       string              `json:"kind"` // ConsentGrant, ConsentAttest, ConsentDecline
+	Status     consent.EntryStatus `json:"status"`
+	Signed     bool                `json:"signed"` // by the patient or her delegate: granted, or attested and confirmed
+	Date       consent.Millis      `json:"date"`
+	Ended      consent.Millis      `json:"ended"`
+	Commitment consent.Hash        `json:"commitment"`
+	Request    consent.Hash        `json:"request"`
+	Replaces   consent.Uint64      `json:"replaces"`
+	Uses       consent.Uint64      `json:"uses"` // permits so far, for consents that limit their uses
+	Consent    consent.Consent     `json:"consent"`
+}
+
+// Consents lists a subject's consents, newest first.
+type Consents struct {
+	Consents []Consent `json:"consents"`
+}
+
+// Resource is what a request asks for: all that a rule can ask about it. Data is not sent.
+type Resource = policies.Resource
+
+// AccessRequest asks for access to one subject's data. The member that asks is known by its token.
+type AccessRequest struct {
+	Subject       string           `json:"subject"` // the pairwise pseudonym that the custodian gave this member
+	Actor         Actor            `json:"actor"`
+	Purpose       consent.Coding   `json:"purpose"` // v3-ActReason; an empty system means that one
+	Action        consent.Coding   `json:"action"`  // FHIR consentaction; an empty code means access
+	Categories    []consent.Coding `json:"categories,omitempty"`
+	ResourceTypes []consent.Coding `json:"resourceTypes,omitempty"`
+	Resources     []Resource       `json:"resources,omitempty"`
+	Emergency     string           `json:"emergency,omitempty"` // the reason, when the purpose is an emergency
+	RequestID     string           `json:"requestId,omitempty"` // the caller's own reference, kept on record
+}
+
+// Actor is the person or group of the member for whom it asks, as the member asserts it.
+type Actor struct {
+	Reference string   `json:"reference,omitempty"` // e.g. Practitioner/bob
+	Groups    []string `json:"groups,omitempty"`    // e.g. Group/ward-3
+}
+
+// Access is the answer to an AccessRequest. The use is on record before it is sent.
+type Access struct {
+	policies.Decision
+	Position consent.Uint64    `json:"position"`       // of the ledger that it was decided at
+	Use      *UseReceipt       `json:"use,omitempty"`  // absent only when nothing could be put on record, which denies
+	Data     []json.RawMessage `json:"data,omitempty"` // POST /v1/fetch: the resources that flow
+}
+
+// UseReceipt says where a use is on record.
+type UseReceipt struct {
+	Index  consent.Uint64 `json:"index"`
+	UseSeq consent.Uint64 `json:"useSeq"`
+	Leaf   consent.Hash   `json:"leaf"`
+}
+
+// Batch asks for several decisions; Answers has as many, in order.
+type Batch struct {
+	Requests []AccessRequest `json:"requests"` // at most 100
+}
+
+// Answers are the answers to a Batch.
+type Answers struct {
+	Answers []Access `json:"answers"`
+}
+
+// Preview asks what a consent would let through, now, for a request. Nothing is recorded as a use by others: it is the
+// patient's own question.
+type Preview struct {
+	Consent   *consent.Consent `json:"consent,omitempty"`  // to be added to those in force; absent: what is in force now
+	Replaces  consent.Uint64   `json:"replaces,omitempty"` // and in the place of this one
+	Revoke    []consent.Uint64 `json:"revoke,omitempty"`   // and without these
+	Member    consent.MemberID `json:"member"`             // who would ask
+	Actor     Actor            `json:"actor"`
+	Purpose   consent.Coding   `json:"purpose"`
+	Action    consent.Coding   `json:"action"`
+	Resources []Resource       `json:"resources,omitempty"`
+}
+
+// ConsentRequest asks a subject for a consent. The subject sees it with the name of the member that asks.
+type ConsentRequest struct {
+	Subject string          `json:"subject"` // pairwise pseudonym
+	Consent consent.Consent `json:"consent"` // what is asked for; the recipient must be the asking member
+	Text    string          `json:"text"`    // the exact text that the person is asked to agree to; consent.textHash is its SHA-256
+}
+
+// Asked is a consent request as the subject sees it.
+type Asked struct {
+	ID       consent.Hash     `json:"id"` // goes into ConsentGrant.request or ConsentDecline.request
+	Member   consent.MemberID `json:"member"`
+	Time     consent.Millis   `json:"time"`
+	Consent  consent.Consent  `json:"consent"`
+	Text     string           `json:"text"`
+	Answered consent.Uint64   `json:"answered"` // seq of the consent that answered it; 0 while it waits
+}
+
+// Requests lists consent requests, newest first.
+type Requests struct {
+	Requests []Asked `json:"requests"`
+}
+
+// Enrolment opens a subject for a local record.
+type Enrolment struct {
+	LocalID string `json:"localId"`        // the custodian's record number; sealed, never leaves the custodian
+	Days    int    `json:"days,omitempty"` // how long the code is good; 0 means 14
+}
+
+// Enrolled is a new subject and its one-time code. The code is shown once and kept nowhere.
+type Enrolled struct {
+	Handle    consent.SubjectID `json:"handle"`
+	Slot      consent.Uint64    `json:"slot"`
+	Code      string            `json:"code"`
+	CodeUntil consent.Millis    `json:"codeUntil"`
+	Ledger    consent.Hash      `json:"ledger"`  // goes into the QR code with the rest: what the wallet pins
+	Genesis   consent.Hash      `json:"genesis"` // commitment of the genesis
+	UsesKey   string            `json:"usesKey"`
+	Key       string            `json:"key"`
+	Seq       consent.Uint64    `json:"seq"`
+	Prev      consent.Hash      `json:"prev"`
+	Receipt   network.Receipt   `json:"receipt"`
+}
+
+// Claim spends an enrolment code: the one message that needs no sign-in.
+type Claim struct {
+	Message consent.Message `json:"message"` // a SubjectClaim
+}
+
+// Claimed answers a claim.
+type Claimed struct {
+	Receipt network.Receipt `json:"receipt"`
+	Me      Me              `json:"me"`
+}
+
+// SubjectQuery finds a subject by the custodian's record number, or names it by handle.
+type SubjectQuery struct {
+	LocalID string             `json:"localId,omitempty"`
+	Handle  *consent.SubjectID `json:"handle,omitempty"`
+}
+
+// Subject is a subject as its custodian sees it.
+type Subject struct {
+	Handle  consent.SubjectID    `json:"handle"`
+	LocalID string               `json:"localId,omitempty"`
+	State   consent.SubjectState `json:"state"`
+	Slot    consent.Uint64       `json:"slot"`
+	Seq     consent.Uint64       `json:"seq"`
+	Prev    consent.Hash         `json:"prev"`
+}
+
+// PseudonymQuery asks for the pseudonym under which a member knows a subject.
+type PseudonymQuery struct {
+	SubjectQuery
+	Member consent.MemberID `json:"member"`
+}
+
+// Pseudonym is a pairwise pseudonym.
+type Pseudonym struct {
+	Pseudonym string `json:"pseudonym"`
+}
+
+// Attest enters a paper or imported consent. The custodian's key signs it.
+type Attest struct {
+	SubjectQuery
+	Consent  consent.Consent `json:"consent"`
+	Evidence consent.Hash    `json:"evidence"` // SHA-256 of the document that the custodian holds
+}
+
+// EraseSubject erases a subject by the custodian's signature.
+type EraseSubject struct {
+	SubjectQuery
+	Reason string `json:"reason"` // request, retention or court
+}
+
+// Erasure is how far erasures are: Pending counts subjects whose keys could still be given back by an old copy of the key
+// ring, until the next rotation.
+type Erasure struct {
+	Pending int `json:"pending"`
+}
+
+// AuditFilter selects uses for an auditor. Zero fields select everything.
+type AuditFilter struct {
+	From      consent.Millis   `json:"from,omitempty"`
+	To        consent.Millis   `json:"to,omitempty"`
+	Requester consent.MemberID `json:"requester,omitempty"`
+	Purpose   string           `json:"purpose,omitempty"`
+	Decision  string           `json:"decision,omitempty"`
+	Emergency bool             `json:"emergency,omitempty"`
+	After     consent.Uint64   `json:"after,omitempty"` // continue after this index
+	Limit     int              `json:"limit,omitempty"` // at most 100; 0 means 100
+}
+
+// AuditUse is a use as an auditor sees it: the subject is a pseudonym that only this auditor has.
+type AuditUse struct {
+	Index   consent.Uint64 `json:"index"`
+	Subject string         `json:"subject"`
+	Erased  bool           `json:"erased,omitempty"` // then Use is absent
+	Use     *proof.Use     `json:"use,omitempty"`    // with the handle and the salt left out
+}
+
+// AuditUses is a page of uses.
+type AuditUses struct {
+	Uses []AuditUse     `json:"uses"`
+	Next consent.Uint64 `json:"next"` // AuditFilter.After for the next page; 0 at the end
+}
+
+// ReplayRequest names a use to be decided again. Why goes on record.
+type ReplayRequest struct {
+	Index consent.Uint64 `json:"index"`
+	Why   string         `json:"why,omitempty"`
+}
+
+// Replay is a past decision, made again from its sealed input with the archived policies and code systems.
+type Replay struct {
+	Use    AuditUse          `json:"use"`
+	Again  policies.Decision `json:"again"`
+	Same   bool              `json:"same"`
+	Detail string            `json:"detail,omitempty"` // what differs
+}
+
+// Notice is a server-sent event for a subject. Its data says where to look, not what happened.
+type Notice struct {
+	Kind string         `json:"kind"` // use, ledger
+	Seq  consent.Uint64 `json:"seq"`  // of the use or the message
+}
+
+// Ready is the answer of /readyz.
+type Ready struct {
+	Ready    bool             `json:"ready"`
+	Position network.Position `json:"position"`
+	Uses     consent.Uint64   `json:"uses"`
+	Why      string           `json:"why,omitempty"`
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+)
+
+// Role is who may use a route.
+type Role string
+
+// The roles of the route table. Anyone is the only one that needs no sign-in.
+const (
+	Anyone     Role = "anyone"
+	SignedIn   Role = "signed-in"
+	Patient    Role = "patient"
+	Delegate   Role = "delegate"
+	Clinician  Role = "clinician"
+	Researcher Role = "researcher"
+	Custodian  Role = "custodian"
+	Auditor    Role = "auditor"
+	Authority  Role = "authority"
+)
+
+// Route is one row of the route table: what there is, who may use it, and what it does. The gateway registers exactly
+// these, and openapi.json is made from them.
+type Route struct {
+	Method  string
+	Path    string // gin's form
+	Roles   []Role // any of them
+	Summary string
+	Request any // zero value of the body's type; nil for none
+	Answer  any // zero value of the answer's type; nil for something that is not JSON
+}
+
+// Paths that clients name.
+const (
+	PathLedger      = "/v1/ledger"
+	PathMembers     = "/v1/members"
+	PathChallenge   = "/auth/challenge"
+	PathSignIn      = "/auth/sign-in"
+	PathSession     = "/auth/session"
+	PathLogout      = "/auth/logout"
+	PathToken       = "/oauth2/token"
+	PathClaims      = "/v1/claims"
+	PathMessages    = "/v1/messages"
+	PathReceipts    = "/v1/receipts"
+	PathMe          = "/v1/me"
+	PathConsents    = "/v1/me/consents"
+	PathRequests    = "/v1/me/requests"
+	PathPreview     = "/v1/me/preview"
+	PathUses        = "/v1/me/uses"
+	PathUsesCSV     = "/v1/me/uses.csv"
+	PathUsesJSON    = "/v1/me/uses.json"
+	PathNotices     = "/v1/me/notices"
+	PathAccess      = "/v1/access"
+	PathAccessBatch = "/v1/access/batch"
+	PathFetch       = "/v1/fetch"
+	PathAsk         = "/v1/requests"
+	PathSubjects    = "/v1/custodian/subjects"
+	PathSearch      = "/v1/custodian/subjects/search"
+	PathCode        = "/v1/custodian/subjects/code"
+	PathPseudonyms  = "/v1/custodian/pseudonyms"
+	PathAttest      = "/v1/custodian/attest"
+	PathErase       = "/v1/custodian/erase"
+	PathAuditUses   = "/v1/audit/uses"
+	PathReplay      = "/v1/audit/replay"
+	PathEvaluation  = "/access/v1/evaluation"
+	PathEvaluations = "/access/v1/evaluations"
+)
+
+// UsesQuery asks for a statement of uses: those after useSeq `after`, consistent with the log of size `since`.
+type UsesQuery struct {
+	After  string `json:"after,omitempty"`  // useSeq of the newest verified use
+	Since  string `json:"since,omitempty"`  // size of the log when it was verified
+	Before string `json:"before,omitempty"` // page: uses below this useSeq
+	Limit  int    `json:"limit,omitempty"`  // at most 500; 0 means 100
+}
+
+var (
+	people     = []Role{Patient, Delegate}
+	requesters = []Role{Clinician, Researcher, Custodian}
+	everybody  = []Role{Anyone}
+)
+
+// get and post keep the table readable.
+func get(path string, roles []Role, summary string, answer any) Route {
+	return Route{http.MethodGet, path, roles, summary, nil, answer}
+}
+
+func post(path string, roles []Role, summary string, request, answer any) Route {
+	return Route{http.MethodPost, path, roles, summary, request, answer}
+}
+
+// Routes is the route table. What is not in it does not exist; who is not in a row's Roles is refused.
+func Routes() []Route {
+	return []Route{
+		get("/healthz", everybody, "The process is alive.", nil),
+		get("/readyz", everybody, "The gateway can decide and record.", Ready{}),
+		get("/openapi.json", everybody, "This interface as OpenAPI 3.1.", nil),
+		get("/.well-known/authzen-configuration", everybody, "Where the AuthZEN interface is.", nil),
+		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
+		get(PathMembers, everybody, "The members, with the messages that the authorities signed.", Members{}),
+
+		post(PathChallenge, everybody, "A nonce for signing in with a wallet (ERC-4361).", nil, Challenge{}),
+		post(PathSignIn, everybody, "Sign in with a wallet.", SignIn{}, Session{}),
+		post(PathToken, everybody, "OAuth 2 token endpoint: client_credentials with private_key_jwt.", nil, nil),
+		get(PathSession, []Role{SignedIn}, "Who is signed in.", Session{}),
+		post(PathLogout, []Role{SignedIn}, "Sign out.", nil, nil),
+		post(PathClaims, everybody, "Register a key for a handle with its enrolment code.", Claim{}, Claimed{}),
+
+		post(PathMessages, []Role{Patient, Delegate, Custodian, Authority}, "Put a signed message on the ledger.", nil, nil),
+		post(PathReceipts, []Role{SignedIn}, "The receipt of a message, by its commitment.", ReceiptQuery{}, nil),
+
+		get(PathMe, people, "Where my handle stands.", Me{}),
+		get(PathConsents, people, "My consents.", Consents{}),
+		get(PathRequests, people, "What I am asked for.", Requests{}),
+		post(PathPreview, people, "What a consent, or its end, would change for a requester.", Preview{}, Access{}),
+		post(PathUses, people, "Who used my data, with proof that none is missing.", UsesQuery{}, nil),
+		get(PathUsesCSV, people, "My uses as CSV.", nil),
+		get(PathUsesJSON, people, "My uses as JSON, with all proofs.", nil),
+		get(PathNotices, people, "Notices as server-sent events.", nil),
+
+		post(PathAccess, requesters, "Ask for a decision; the use is on record before the answer.", AccessRequest{}, Access{}),
+		post(PathAccessBatch, requesters, "Ask for several decisions.", Batch{}, Answers{}),
+		post(PathFetch, requesters, "Ask for a decision and for the resources that it lets through.", AccessRequest{}, Access{}),
+		post(PathAsk, requesters, "Ask a subject for a consent.", ConsentRequest{}, Asked{}),
+		post(PathEvaluation, requesters, "AuthZEN access evaluation.", nil, nil),
+		post(PathEvaluations, requesters, "AuthZEN access evaluations.", nil, nil),
+
+		post(PathSubjects, []Role{Custodian}, "Open a subject and issue its one-time code.", Enrolment{}, Enrolled{}),
+		post(PathSearch, []Role{Custodian}, "Find a subject by record number or handle.", SubjectQuery{}, Subject{}),
+		post(PathCode, []Role{Custodian}, "Issue a new code for a subject that nobody has claimed.", SubjectQuery{}, Enrolled{}),
+		post(PathPseudonyms, []Role{Custodian}, "The pseudonym under which a member knows a subject.", PseudonymQuery{}, Pseudonym{}),
+		post(PathAttest, []Role{Custodian}, "Enter a paper or imported consent.", Attest{}, Consent{}),
+		post(PathErase, []Role{Custodian}, "Erase a subject.", EraseSubject{}, Erasure{}),
+
+		post(PathAuditUses, []Role{Auditor}, "The pseudonymised use log.", AuditFilter{}, AuditUses{}),
+		post(PathReplay, []Role{Auditor}, "Make a past decision again.", ReplayRequest{}, Replay{}),
+		get("/tlog/:log/checkpoint", []Role{Auditor, Authority}, "The newest checkpoint of a log (ledger or uses).", nil),
+		get("/tlog/:log/tile/*tile", []Role{Auditor, Authority}, "A tile of a log (C2SP tlog-tiles).", nil),
+	}
+}
+
+// ReceiptQuery names a message by its commitment.
+type ReceiptQuery struct {
+	Commitment consent.Hash `json:"commitment"`
+}

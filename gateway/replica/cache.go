@@ -1,0 +1,98 @@
+package replica
+
+import (
+	"sync"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// subjects is a bounded cache of subjects with second-chance eviction. A pinned subject stays: its lock, its readers and
+// its pending marks are in use.
+type subjects struct {
+	shards [64]subjectShard
+}
+
+type subjectShard struct {
+	mu   sync.Mutex
+	max  int
+	all  map[consent.SubjectID]*Subject
+	ring []*Subject
+	hand int
+}
+
+func (c *subjects) init(limit int) {
+	for i := range c.shards {
+		c.shards[i].max = max(limit/len(c.shards), 16)
+		c.shards[i].all = map[consent.SubjectID]*Subject{}
+	}
+}
+
+func (c *subjects) shard(h consent.SubjectID) *subjectShard { return &c.shards[h[0]%64] }
+
+// pin returns the subject of a handle, empty when it was not in memory, and keeps it there until unpin.
+func (c *subjects) pin(h consent.SubjectID) *Subject {
+	sh := c.shard(h)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s, ok := sh.all[h]
+	if !ok {
+		s = &Subject{handle: h}
+		sh.insert(s)
+	}
+	s.pins++
+	s.used = true
+	return s
+}
+
+func (c *subjects) unpin(s *Subject) {
+	sh := c.shard(s.handle)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s.pins--
+}
+
+// insert adds a subject and takes the place of the next one that is neither pinned nor lately used. When all are pinned
+// the shard grows.
+func (sh *subjectShard) insert(s *Subject) {
+	sh.all[s.handle] = s
+	if len(sh.ring) < sh.max {
+		sh.ring = append(sh.ring, s)
+		return
+	}
+	for range 2 * len(sh.ring) {
+		sh.hand = (sh.hand + 1) % len(sh.ring)
+		old := sh.ring[sh.hand]
+		if old.pins == 0 && !old.used {
+			delete(sh.all, old.handle)
+			sh.ring[sh.hand] = s
+			return
+		}
+		old.used = false
+	}
+	sh.ring = append(sh.ring, s)
+}
+
+// shapes keeps prepared consents, one for all people who signed the same form, bounded by dropping everything when full:
+// subjects in memory keep the ones they use.
+type shapes struct {
+	mu  sync.Mutex
+	max int
+	all map[[32]byte]*policies.Shape
+}
+
+func (c *shapes) init(limit int) { c.max, c.all = limit, map[[32]byte]*policies.Shape{} }
+
+// intern returns the shape that is kept for equal consents.
+func (c *shapes) intern(s *policies.Shape) *policies.Shape {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if old, ok := c.all[s.Digest()]; ok {
+		return old
+	}
+	if len(c.all) >= c.max {
+		clear(c.all)
+	}
+	c.all[s.Digest()] = s
+	return s
+}

@@ -1,0 +1,224 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/vault"
+)
+
+// Keys in Badger: a subject's record under "h", a consent's body under "b", the place under "p".
+const (
+	subjectKeys = "h"
+	bodyKeys    = "b"
+	appliedKey  = "p"
+)
+
+func subjectKey(h consent.SubjectID) string { return subjectKeys + string(h[:]) }
+
+func bodyKey(h consent.SubjectID, seq consent.Uint64) string {
+	return bodyKeys + string(h[:]) + strconv.FormatUint(uint64(seq), 10)
+}
+
+// follow applies events until it is stopped. An event that cannot be applied stops the replica: from then on it is stale
+// and everything is denied, which is better than a state with a hole.
+func (r *Replica) follow(ctx context.Context) {
+	defer close(r.done)
+	r.level.Store(r.cfg.Now().UnixMilli())
+	err := r.cfg.Ledger.Follow(ctx, r.Position(), r.applyEvent)
+	if err == nil || ctx.Err() != nil {
+		err = errors.New("the replica was closed")
+	}
+	r.failed.Store(&err)
+}
+
+func (r *Replica) applyEvent(ev network.Event) error {
+	txn := r.db.NewTransaction(true)
+	defer txn.Discard()
+	if err := r.applySubject(txn, ev); err != nil {
+		return fmt.Errorf("apply position %d: %w", ev.Position, err)
+	}
+	if err := put(txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(ev.Position)})); err != nil {
+		return err
+	}
+	if err := txn.Commit(); err != nil {
+		return fmt.Errorf("apply position %d: %w", ev.Position, err)
+	}
+	if h := ev.Event.Handle; !h.IsZero() {
+		s := r.subjects.pin(h)
+		s.mu.Lock()
+		s.hot = nil
+		s.mu.Unlock()
+		r.subjects.unpin(s)
+	} else if err := r.loadRoster(); err != nil {
+		return err
+	}
+	r.arrived(ev.Position)
+	if r.cfg.OnEvent != nil {
+		r.cfg.OnEvent(ev)
+	}
+	return nil
+}
+
+// arrived lets the position be seen and wakes who waits for it.
+func (r *Replica) arrived(at network.Position) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.position.Store(uint64(at))
+	if at >= r.cfg.Ledger.Position() {
+		r.level.Store(r.cfg.Now().UnixMilli())
+	}
+	r.waiters = slices.DeleteFunc(r.waiters, func(w waiter) bool {
+		if w.at > at {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
+// applySubject brings the subject of an event up to date in the index, and lets what is in memory be read anew.
+func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
+	h := ev.Event.Handle
+	if h.IsZero() {
+		return r.applyMember(txn, ev)
+	}
+	rec, err := r.readRecord(h)
+	if err != nil && !errors.Is(err, errAbsent) {
+		return err
+	}
+	if err := rec.absorb(ev); err != nil {
+		return err
+	}
+	if rec.Head.State == consent.Gone || r.cfg.Vault.Erased(vault.ID(h)) {
+		return r.drop(txn, h, rec)
+	}
+	return r.keep(txn, h, ev, &rec)
+}
+
+// applyMember notes the id of a member.
+func (r *Replica) applyMember(txn *badger.Txn, ev network.Event) error {
+	if ev.Event.Member == "" || ev.Event.Type == "Anchor" {
+		return nil
+	}
+	return put(txn, rosterKey+string(ev.Event.Member), []byte{1})
+}
+
+// drop leaves nothing of an erased subject but its head. Its key is gone, or will be before the erasure is acknowledged.
+func (r *Replica) drop(txn *badger.Txn, h consent.SubjectID, rec record) error {
+	for _, c := range rec.Consents {
+		if err := txn.Delete([]byte(bodyKey(h, c.Seq))); err != nil {
+			return err
+		}
+	}
+	return put(txn, subjectKey(h), append([]byte{plainRecord}, consent.Append(nil, record{Head: rec.Head})...))
+}
+
+// keep seals the record, and the body of a consent that this event brought.
+func (r *Replica) keep(txn *badger.Txn, h consent.SubjectID, ev network.Event, rec *record) error {
+	if c, ok := consentOf(ev.Message); ok {
+		body, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, c), []byte(bodyKeys))
+		if err != nil {
+			return err
+		}
+		if err := put(txn, bodyKey(h, ev.Event.Seq), body); err != nil {
+			return err
+		}
+	}
+	sealed, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, rec), []byte(subjectKeys))
+	if err != nil {
+		return err
+	}
+	return put(txn, subjectKey(h), append([]byte{sealedRecord}, sealed...))
+}
+
+// Forms of a subject's record: sealed under its key, or plain when the key is gone and only the head is left.
+const (
+	plainRecord  = 1
+	sealedRecord = 2
+)
+
+func (r *Replica) readRecord(h consent.SubjectID) (rec record, err error) {
+	b, err := r.readRaw(subjectKey(h))
+	if err != nil {
+		return rec, err
+	}
+	if len(b) == 0 {
+		return rec, errors.New("an empty subject record")
+	}
+	body := b[1:]
+	if b[0] == sealedRecord {
+		body, err = r.cfg.Vault.Open(vault.ID(h), body, []byte(subjectKeys))
+		if errors.Is(err, vault.ErrErased) { // erased, and the event that says so is on its way here
+			return record{Head: consent.Head{State: consent.Gone}}, nil
+		} else if err != nil {
+			return rec, fmt.Errorf("open a subject's record: %w", err)
+		}
+	}
+	if err := consent.Decode(body, &rec); err != nil {
+		return rec, fmt.Errorf("read a subject's record: %w", err)
+	}
+	return rec, nil
+}
+
+var errAbsent = errors.New("not in the index")
+
+func put(txn *badger.Txn, key string, value []byte) error { return txn.Set([]byte(key), value) }
+
+func (r *Replica) read(key string, v any) error {
+	b, err := r.readRaw(key)
+	if err != nil {
+		return err
+	}
+	return consent.Decode(b, v)
+}
+
+func (r *Replica) readRaw(key string) (value []byte, err error) {
+	err = r.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte(key))
+		if errors.Is(err, badger.ErrKeyNotFound) {
+			return errAbsent
+		}
+		if err != nil {
+			return err
+		}
+		value, err = item.ValueCopy(nil)
+		return err
+	})
+	return value, err
+}
+
+func (r *Replica) keys(prefix string) (keys []string, err error) {
+	err = r.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(prefix)})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			keys = append(keys, string(it.Item().Key()))
+		}
+		return nil
+	})
+	return keys, err
+}
+
+// Body returns the consent with this seq as it was signed or attested.
+func (r *Replica) Body(h consent.SubjectID, seq consent.Uint64) (consent.Consent, error) {
+	b, err := r.readRaw(bodyKey(h, seq))
+	if errors.Is(err, errAbsent) {
+		return consent.Consent{}, consent.Errorf(consent.NotFound, "there is no such consent")
+	}
+	if err != nil {
+		return consent.Consent{}, err
+	}
+	var c consent.Consent
+	if b, err = r.cfg.Vault.Open(vault.ID(h), b, []byte(bodyKeys)); err != nil {
+		return c, fmt.Errorf("open a consent: %w", err)
+	}
+	return c, consent.Decode(b, &c)
+}

@@ -1,0 +1,205 @@
+// Package replica is the gateway's read model. It follows a ledger's events and knows, by subject handle, the head, the
+// consents and the delegations; and the members and authorities. Everything in it can be rebuilt from the ledger.
+//
+// It is also where revocation becomes linearizable. Each subject has a version, a count of pending messages and a count
+// of readers, under the subject's lock:
+//
+//	Enter   refuses while a message is pending, else counts a reader and hands out the state as it is
+//	Leave   ends that reader; only then is the answer on its way to the requester
+//	Fence   marks a message as pending before it is submitted
+//	Lift    takes the mark off when the message is applied, and waits for the readers that entered before
+//
+// So when a revocation is acknowledged, every decision that had seen the consent has been answered or cut off, and every
+// later one sees the revocation.
+//
+// Bodies and heads are kept in Badger, sealed under the subject's key, with the applied position in the same transaction;
+// the hot ones are in memory, prepared for deciding.
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/vault"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// Config sets a replica up. Dir, Ledger, Vault and Engine are needed.
+type Config struct {
+	Dir      string
+	Ledger   network.Ledger
+	Vault    *vault.Vault
+	Engine   *policies.Engine
+	Subjects int           // subjects kept in memory; 0 means 1,500,000 (about 250 bytes each)
+	Shapes   int           // prepared consents kept in memory; 0 means 20,000
+	MaxStale time.Duration // how far behind the ledger it may be and still answer; 0 means 2 s
+	OnEvent  func(network.Event)
+	// Permits counts the permits on record under each consent of a subject that limits its uses. It is asked once when a
+	// subject with such a consent comes into memory.
+	Permits func(consent.SubjectID) (map[consent.Uint64]uint64, error)
+	Now     func() time.Time
+}
+
+// Replica is a running replica. It is safe for concurrent use.
+type Replica struct {
+	cfg      Config
+	db       *badger.DB
+	subjects subjects
+	shapes   shapes
+	roster   atomic.Pointer[roster]
+
+	position atomic.Uint64
+	level    atomic.Int64 // unix ms at which position was last seen equal to the ledger's
+	failed   atomic.Pointer[error]
+
+	mu      sync.Mutex
+	waiters []waiter
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+type waiter struct {
+	at   network.Position
+	done chan struct{}
+}
+
+// Open opens a replica, brings it up to the ledger and keeps following.
+func Open(ctx context.Context, cfg Config) (*Replica, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.MaxStale == 0 {
+		cfg.MaxStale = 2 * time.Second
+	}
+	if cfg.Subjects == 0 {
+		cfg.Subjects = 1_500_000
+	}
+	if cfg.Shapes == 0 {
+		cfg.Shapes = 20_000
+	}
+	r := &Replica{cfg: cfg, done: make(chan struct{})}
+	r.subjects.init(cfg.Subjects)
+	r.shapes.init(cfg.Shapes)
+	if err := r.openIndex(); err != nil {
+		return nil, err
+	}
+	if err := r.loadRoster(); err != nil {
+		return nil, errors.Join(err, r.db.Close())
+	}
+	follow, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go r.follow(follow)
+	if err := r.Wait(ctx, cfg.Ledger.Position()); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// openIndex opens the Badger index; one that is damaged, another ledger's, or ahead of the ledger is made anew.
+func (r *Replica) openIndex() error {
+	dir := filepath.Join(r.cfg.Dir, "replica")
+	err := r.tryIndex(dir)
+	if err == nil {
+		return nil
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("drop the replica's index: %w", err)
+	}
+	return r.tryIndex(dir)
+}
+
+func (r *Replica) tryIndex(dir string) error {
+	o := badger.DefaultOptions(dir)
+	o.Logger = nil
+	o.MemTableSize = 16 << 20
+	o.NumMemtables = 3
+	o.BlockCacheSize = 32 << 20
+	o.IndexCacheSize = 32 << 20
+	o.ChecksumVerificationMode = options.OnTableAndBlockRead
+	o.DetectConflicts = false
+	o.MetricsEnabled = false
+	db, err := badger.Open(o)
+	if err != nil {
+		return fmt.Errorf("open the replica's index: %w", err)
+	}
+	r.db = db
+	var at appliedAt
+	if err := r.read(appliedKey, &at); err != nil && !errors.Is(err, errAbsent) {
+		return errors.Join(err, db.Close())
+	}
+	if at.Position > uint64(r.cfg.Ledger.Position()) || at.Position > 0 && at.Ledger != r.cfg.Ledger.ID() {
+		return errors.Join(errors.New("the index belongs to another ledger"), db.Close())
+	}
+	r.position.Store(at.Position)
+	return nil
+}
+
+// appliedAt is the index's place.
+type appliedAt struct {
+	Ledger   consent.Hash
+	Position uint64
+}
+
+// Close stops following.
+func (r *Replica) Close() error {
+	r.stop()
+	<-r.done
+	return r.db.Close()
+}
+
+// Position is the newest applied position.
+func (r *Replica) Position() network.Position { return network.Position(r.position.Load()) }
+
+// Wait returns when the replica has applied position at.
+func (r *Replica) Wait(ctx context.Context, at network.Position) error {
+	r.mu.Lock()
+	if r.Position() >= at {
+		r.mu.Unlock()
+		return nil
+	}
+	w := waiter{at, make(chan struct{})}
+	r.waiters = append(r.waiters, w)
+	r.mu.Unlock()
+	select {
+	case <-w.done:
+		return nil
+	case <-r.done:
+		return consent.Errorf(consent.Unavailable, "the replica stopped: %w", r.Failed())
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Failed is why the replica stopped following, nil while it follows.
+func (r *Replica) Failed() error {
+	if e := r.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// Fresh returns nil if what the replica shows is the ledger's newest state, or was within MaxStale.
+func (r *Replica) Fresh() error {
+	if err := r.Failed(); err != nil {
+		return err
+	}
+	if r.Position() >= r.cfg.Ledger.Position() {
+		return nil
+	}
+	if behind := r.cfg.Now().UnixMilli() - r.level.Load(); behind > r.cfg.MaxStale.Milliseconds() {
+		return consent.Errorf(consent.Unavailable, "the replica is %d ms behind the ledger", behind)
+	}
+	return nil
+}
