@@ -1,0 +1,150 @@
+package policies
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+)
+
+// normalised is a FHIR Consent, R4 or R5, in the neutral form of the vector sets.
+type normalised struct {
+	ID         string           `json:"id"`
+	Status     string           `json:"status"`
+	Scope      string           `json:"scope"`
+	RecordedAt string           `json:"recordedAt"`
+	Period     *fhirPeriod      `json:"period"`
+	Categories []string         `json:"categories"`
+	Base       consent.Effect   `json:"base"`
+	Rules      []normalisedRule `json:"rules"`
+}
+
+type normalisedRule struct {
+	Path           string                  `json:"path"`
+	Depth          int                     `json:"depth"`
+	Effect         consent.Effect          `json:"effect"`
+	Period         *fhirPeriod             `json:"period"`
+	Actors         []normalisedActor       `json:"actors"`
+	Roles          []string                `json:"roles"`
+	Actions        []string                `json:"actions"`
+	Purposes       []string                `json:"purposes"`
+	Classes        []string                `json:"classes"`
+	Codes          []string                `json:"codes"`
+	SecurityLabels []string                `json:"securityLabels"`
+	DataPeriod     *fhirPeriod             `json:"dataPeriod"`
+	Data           []consent.DataReference `json:"data"`
+}
+
+type normalisedActor struct {
+	Role      string `json:"role"`
+	Reference string `json:"reference"`
+}
+
+type fhirPeriod struct {
+	Start string `json:"start"`
+	End   string `json:"end"`
+}
+
+// half reads the period as a half-open one.
+func (p *fhirPeriod) half() (consent.Period, error) {
+	if p == nil {
+		return consent.Period{}, nil
+	}
+	return ParsePeriod(p.Start, p.End)
+}
+
+// parseNormalised reads one consent in the vectors' normalised form.
+func parseNormalised(raw []byte) (Record, error) {
+	var n normalised
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	if err := d.Decode(&n); err != nil {
+		return Record{}, fmt.Errorf("read normalised consent: %w", err)
+	}
+	return n.record()
+}
+
+// record turns it into ours. A base that the root rule does not share becomes a root of its own around all rules
+// (standards: R4 with a coded OPTIN or OPTOUT, whose root provision is an exception to it).
+func (n *normalised) record() (Record, error) {
+	r := Record{ID: n.ID, Status: n.Status, Consent: consent.Consent{Categories: split(n.Categories)}}
+	_, r.Consent.Kind, _ = strings.Cut(n.Scope, "|")
+	if n.RecordedAt != "" {
+		p, err := ParseDate(n.RecordedAt)
+		if err != nil {
+			return r, fmt.Errorf("consent %s: %w", n.ID, err)
+		}
+		r.Date, r.Consent.RecordedAt = p.Start, p.Start
+	}
+	var err error
+	if r.Consent.Period, err = n.Period.half(); err != nil {
+		return r, fmt.Errorf("consent %s: %w", n.ID, err)
+	}
+	shift := 0
+	if len(n.Rules) == 0 || n.Rules[0].Depth != 0 || n.Base != "" && n.Rules[0].Effect != n.Base {
+		r.Consent.Provisions, shift = []consent.Provision{{Effect: orDeny(n.Base)}}, 1
+		if len(n.Rules) > 0 && n.Rules[0].Depth != 0 {
+			shift = 0
+		}
+	}
+	var around []int // the latest rule at each depth
+	if len(r.Consent.Provisions) > 0 {
+		around = []int{0}
+	}
+	for _, rule := range n.Rules {
+		p, err := rule.provision()
+		if err != nil {
+			return r, fmt.Errorf("consent %s: %w", n.ID, err)
+		}
+		depth := rule.Depth + shift
+		if depth < 0 || depth > len(around) || depth == 0 && len(r.Consent.Provisions) > 0 {
+			return r, fmt.Errorf("consent %s: %s: depth %d does not follow", n.ID, rule.Path, rule.Depth)
+		}
+		if depth > 0 {
+			p.Parent = consent.Uint64(around[depth-1]) //nolint:gosec // an index
+		}
+		around = append(around[:depth], len(r.Consent.Provisions))
+		r.Consent.Provisions = append(r.Consent.Provisions, p)
+	}
+	if err := r.Consent.Check(); err != nil {
+		return r, fmt.Errorf("consent %s: %w", n.ID, err)
+	}
+	return r, nil
+}
+
+func (n *normalisedRule) provision() (consent.Provision, error) {
+	p := consent.Provision{
+		Effect: orDeny(n.Effect), Roles: split(n.Roles), Actions: split(n.Actions), Purposes: split(n.Purposes),
+		ResourceTypes: split(n.Classes), Codes: split(n.Codes), Labels: split(n.SecurityLabels), Data: n.Data,
+	}
+	for _, a := range n.Actors {
+		role := split([]string{a.Role})
+		p.Recipients = append(p.Recipients, consent.Recipient{Role: role[0], Reference: a.Reference})
+	}
+	var err error
+	if p.Period, err = n.Period.half(); err != nil {
+		return p, fmt.Errorf("%s: %w", n.Path, err)
+	}
+	if p.DataPeriod, err = n.DataPeriod.half(); err != nil {
+		return p, fmt.Errorf("%s: %w", n.Path, err)
+	}
+	return p, nil
+}
+
+// orDeny reads a missing effect as a denial.
+func orDeny(e consent.Effect) consent.Effect {
+	if e == consent.Permit {
+		return e
+	}
+	return consent.Deny
+}
+
+// split reads codings written "system|code".
+func split(ss []string) []consent.Coding {
+	var cs []consent.Coding
+	for _, s := range ss {
+		i := strings.LastIndexByte(s, '|')
+		cs = append(cs, consent.Coding{System: s[:max(i, 0)], Code: s[i+1:]})
+	}
+	return cs
+}

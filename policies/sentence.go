@@ -1,0 +1,74 @@
+package policies
+
+import "strings"
+
+// texts of reasons, by code.
+var texts = map[string]string{
+	"fault":             "The request could not be decided, so it is refused.",
+	"incomplete":        "The request does not say its purpose or its action.",
+	"consent-denies":    "A consent refuses this.",
+	"consent-permits":   "A consent allows this.",
+	"tie":               "Where a consent both allows and refuses, it refuses.",
+	"not-active":        "A consent is not active.",
+	"outside-period":    "A consent has not begun or has ended.",
+	"other-category":    "A consent is not of a kind that was asked for.",
+	"named-only":        "This purpose has to be named in a consent; a wider purpose does not cover it.",
+	"not-covered":       "A consent does not cover this request.",
+	"used-up":           "The number of uses that a consent allows is reached.",
+	"erase-by-passed":   "The date by which the data had to be erased has come.",
+	"view-only":         "A consent lets the data be seen, and nothing else.",
+	"no-consent-covers": "None of the consents allows this, so it is refused.",
+	"implicit-permits":  "There is no consent, and the policy of this place allows this.",
+	"no-consent":        "There is no consent.",
+	"delegate":          "A delegate of the patient asks.",
+	"filtered":          "What is released has still to be filtered by the residual rules.",
+	"labels":            "No consent allows data with these security labels, or without any.",
+	"types":             "No consent allows data of this type.",
+	"codes":             "No consent allows data with these codes.",
+	"period":            "No consent allows data from this time, or of unknown time.",
+	"data":              "No consent names this resource, what it belongs to, or its author.",
+}
+
+// reason gives a reason its text.
+func reason(b because, consent string) Reason {
+	return Reason{Rule: b.letter, Code: b.code, Text: texts[b.code], Consent: consent}
+}
+
+// sentences by decision and code; {purpose} is replaced.
+var sentences = map[string]map[string]string{
+	Permit: {
+		"consent-permits":  "Allowed for {purpose}, because your consent says so.",
+		"filtered":         "Allowed in part for {purpose}: only the data that your consent covers.",
+		"implicit-permits": "Allowed for {purpose} by the rules of this place, because you have no consent here.",
+		"delegate":         "Allowed, because this person acts for you.",
+	},
+	Deny: {
+		"fault":             "Refused, because the request could not be checked.",
+		"incomplete":        "Refused, because the request does not say what it is for.",
+		"consent-denies":    "Refused for {purpose}, because your consent says no.",
+		"consent-permits":   "Refused for {purpose}.",
+		"delegate":          "Refused for {purpose}, although this person acts for you.",
+		"used-up":           "Refused for {purpose}, because your consent has been used as often as it allows.",
+		"erase-by-passed":   "Refused for {purpose}, because the data had to be erased by now.",
+		"view-only":         "Refused, because your consent lets the data be seen and nothing else.",
+		"named-only":        "Refused for {purpose}, because no consent of yours names this purpose.",
+		"not-covered":       "Refused for {purpose}, because your consent does not cover this request.",
+		"outside-period":    "Refused for {purpose}, because your consent is not in force at this time.",
+		"other-category":    "Refused for {purpose}, because your consent is about something else.",
+		"not-active":        "Refused for {purpose}, because your consent is no longer active.",
+		"no-consent-covers": "Refused for {purpose}, because none of your consents allows it.",
+		"no-consent":        "Refused for {purpose}, because you have given no consent.",
+	},
+}
+
+func sentence(code, decision string, q *question, t *tables) Sentence {
+	purpose := t.Display[q.purpose]
+	if purpose == "" {
+		purpose = coding(q.purpose).Code
+	}
+	s := Sentence{Code: decision + "." + code, Text: strings.ReplaceAll(sentences[decision][code], "{purpose}", purpose)}
+	if purpose != "" {
+		s.Params = map[string]string{"purpose": purpose}
+	}
+	return s
+}

@@ -1,0 +1,220 @@
+package policies
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// verdict is an answer as it is remembered: it names consents by their place in the question, and no person.
+type verdict struct {
+	decision, consents string
+	deciding           []pair
+	reasons            []because
+	sentence           Sentence
+	groups             []group
+	obligations        []Obligation
+	resources          []finding
+}
+
+type pair struct{ consent, rule int }
+
+type because struct {
+	letter, code string
+	consent      int
+}
+
+// group is the residual rules of one consent; consent -1 is the delegation.
+type group struct {
+	consent int
+	base    string // permit, deny or none
+	rules   []told
+}
+
+type told struct {
+	deny   bool
+	rule   int
+	left   []string // elements that remain to be asked of each resource
+	within []told
+}
+
+type finding struct {
+	decision, consents string
+	deciding           []pair
+	reasons            []because
+}
+
+// errAnswer is what an answer of an unexpected form comes to. It denies.
+var errAnswer = errors.New("the policies gave an answer of another form")
+
+// reader takes an answer apart. The first surprise is kept and everything after it reads as zero.
+type reader struct{ err error }
+
+func (r *reader) fail() {
+	if r.err == nil {
+		r.err = errAnswer
+	}
+}
+
+func (r *reader) text(t *ast.Term) string {
+	if t != nil {
+		if s, ok := t.Value.(ast.String); ok {
+			return string(s)
+		}
+	}
+	r.fail()
+	return ""
+}
+
+func (r *reader) number(t *ast.Term) int64 {
+	if t != nil {
+		if n, ok := t.Value.(ast.Number); ok {
+			if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+				return i
+			}
+		}
+	}
+	r.fail()
+	return 0
+}
+
+func (r *reader) flag(t *ast.Term) bool {
+	if t != nil {
+		if b, ok := t.Value.(ast.Boolean); ok {
+			return bool(b)
+		}
+	}
+	r.fail()
+	return false
+}
+
+// items returns the elements of an array or set; n is how many there must be, or -1.
+func (r *reader) items(t *ast.Term, n int) []*ast.Term {
+	var ts []*ast.Term
+	if t != nil {
+		switch v := t.Value.(type) {
+		case *ast.Array:
+			ts = make([]*ast.Term, 0, v.Len())
+			v.Foreach(func(x *ast.Term) { ts = append(ts, x) })
+		case ast.Set:
+			ts = v.Slice()
+		default:
+			r.fail()
+		}
+	}
+	if t == nil || n >= 0 && len(ts) != n {
+		r.fail()
+		return make([]*ast.Term, max(n, 0))
+	}
+	return ts
+}
+
+func each[T any](r *reader, t *ast.Term, one func(*ast.Term) T) []T {
+	ts := r.items(t, -1)
+	if len(ts) == 0 {
+		return nil
+	}
+	out := make([]T, len(ts))
+	for i, x := range ts {
+		out[i] = one(x)
+	}
+	return out
+}
+
+// read turns OPA's answer into a verdict and checks that it is whole and in range.
+func read(answer *ast.Term, q *question, t *tables) (*verdict, error) {
+	o, ok := answer.Value.(ast.Object)
+	if !ok {
+		return nil, errAnswer
+	}
+	r := &reader{}
+	at := func(name string) *ast.Term { return o.Get(ast.InternedTerm(name)) }
+	v := &verdict{
+		decision: r.text(at("decision")), consents: r.text(at("consents")),
+		deciding: each(r, at("deciding"), r.pair), reasons: each(r, at("reasons"), r.because),
+		groups: each(r, at("groups"), r.group), resources: each(r, at("resources"), r.finding),
+	}
+	v.sentence = sentence(r.text(at("sentence")), v.decision, q, t)
+	if v.decision == Permit || slices.ContainsFunc(v.resources, func(f finding) bool { return f.decision == Permit }) {
+		v.obligations = r.obligations(at)
+	}
+	if r.err == nil {
+		r.err = v.check(q)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return v, nil
+}
+
+func (r *reader) pair(t *ast.Term) pair {
+	ts := r.items(t, 2)
+	return pair{int(r.number(ts[0])), int(r.number(ts[1]))}
+}
+
+func (r *reader) because(t *ast.Term) because {
+	ts := r.items(t, 3)
+	return because{r.text(ts[0]), r.text(ts[1]), int(r.number(ts[2]))}
+}
+
+func (r *reader) group(t *ast.Term) group {
+	ts := r.items(t, 4)
+	return group{consent: int(r.number(ts[1])), base: r.text(ts[2]), rules: each(r, ts[3], r.told)}
+}
+
+func (r *reader) told(t *ast.Term) told {
+	ts := r.items(t, 4)
+	return told{
+		deny: r.number(ts[0]) == 1, rule: int(r.number(ts[1])), left: each(r, ts[2], r.text),
+		within: each(r, ts[3], func(t *ast.Term) told {
+			ts := r.items(t, 2)
+			return told{rule: int(r.number(ts[0])), left: each(r, ts[1], r.text)}
+		}),
+	}
+}
+
+func (r *reader) finding(t *ast.Term) finding {
+	ts := r.items(t, 4)
+	return finding{
+		decision: r.text(ts[0]), consents: r.text(ts[1]), deciding: each(r, ts[2], r.pair),
+		reasons: each(r, ts[3], func(t *ast.Term) because {
+			ts := r.items(t, 2)
+			return because{r.text(ts[0]), r.text(ts[1]), -1}
+		}),
+	}
+}
+
+// check refuses words and indices that do not exist: an answer is exactly one of those listed, or a denial.
+func (v *verdict) check(q *question) error {
+	if len(v.resources) != len(q.resources) {
+		return fmt.Errorf("%w: %d resources for %d", errAnswer, len(v.resources), len(q.resources))
+	}
+	ok := slices.Contains([]string{Permit, Deny}, v.decision) && slices.Contains(words3, v.consents)
+	inRange := func(p pair) bool {
+		return p.consent >= 0 && p.consent < len(q.consents) && p.rule >= 0 && p.rule < len(q.consents[p.consent].shape.body.rules)
+	}
+	for _, p := range v.deciding {
+		ok = ok && inRange(p)
+	}
+	for _, b := range v.reasons {
+		ok = ok && b.consent >= -1 && b.consent < len(q.consents)
+	}
+	for _, f := range v.resources {
+		ok = ok && slices.Contains([]string{Permit, Deny}, f.decision) && slices.Contains(words3, f.consents)
+		ok = ok && !slices.ContainsFunc(f.deciding, func(p pair) bool { return !inRange(p) })
+	}
+	for _, g := range v.groups {
+		for _, rule := range g.rules {
+			ok = ok && inRange(pair{g.consent, rule.rule})
+		}
+	}
+	if !ok {
+		return errAnswer
+	}
+	return nil
+}
+
+var words3 = []string{ConsentPermit, ConsentDeny, NoConsent}
