@@ -62,7 +62,7 @@ func ParseKeys(jwks string) ([]Key, error) {
 		return nil, err
 	}
 	var list []json.RawMessage
-	if raw, ok := set["keys"]; !ok || json.Unmarshal(raw, &list) != nil || len(list) > maxKeys {
+	if raw, ok := set["keys"]; !ok || raw[0] != '[' || json.Unmarshal(raw, &list) != nil || len(list) > maxKeys {
 		return nil, bad("a key set has a list \"keys\" of at most %d", maxKeys)
 	}
 	keys := make([]Key, 0, len(list))
