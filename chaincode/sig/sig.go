@@ -23,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 
 	"github.com/ethereum/go-ethereum/crypto"
 )
@@ -114,13 +113,18 @@ func decodeHex(dst, text []byte, prefix string) error {
 	return nil
 }
 
-// valid reports whether r and s are in range with low s (libsecp256k1's rule, BIP-62 rule 5) and v is 27 or 28.
+// The order n of the group and the largest low s, n/2 rounded down, big-endian (SEC 2, secp256k1).
+const (
+	order     = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xba\xae\xdc\xe6\xaf\x48\xa0\x3b\xbf\xd2\x5e\x8c\xd0\x36\x41\x41"
+	halfOrder = "\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x5d\x57\x6e\x73\x57\xa4\x50\x1d\xdf\xe9\x2f\x46\x68\x1b\x20\xa0"
+	zeroWord  = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+)
+
+// valid reports whether 0 < r < n, 0 < s <= n/2 (libsecp256k1's rule, BIP-62 rule 5) and v is 27 or 28. Strings of one
+// length compare as the big-endian numbers they are.
 func (s Signature) valid() bool {
-	if s[64] != 27 && s[64] != 28 {
-		return false
-	}
-	r, t := new(big.Int).SetBytes(s[:32]), new(big.Int).SetBytes(s[32:64])
-	return crypto.ValidateSignatureValues(s[64]-27, r, t, true)
+	r, t := string(s[:32]), string(s[32:64])
+	return (s[64] == 27 || s[64] == 28) && zeroWord < r && r < order && zeroWord < t && t <= halfOrder
 }
 
 // Key is a secp256k1 private key. It never prints itself.

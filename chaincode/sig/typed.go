@@ -1,16 +1,12 @@
 package sig
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math/big"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/ethereum/go-ethereum/crypto"
+	"sync/atomic"
 )
 
 // Domain is the EIP-712 domain of one Volens ledger. A signature made for one ledger is worthless on another, because
@@ -22,15 +18,31 @@ type Domain struct {
 	Salt    Hash   `json:"salt"`
 }
 
-// Separator is the EIP-712 domain separator, hashStruct of the domain.
-func (d Domain) Separator() Hash { return hashNamed("EIP712Domain", reflect.ValueOf(d)) }
+// Separator is the EIP-712 domain separator, hashStruct of the domain. The newest one is kept: a host speaks of one ledger.
+func (d Domain) Separator() Hash {
+	if k := newest.Load(); k != nil && k.domain == d {
+		return k.separator
+	}
+	k := &separated{domain: d}
+	k.separator = hashNamed("EIP712Domain", reflect.ValueOf(&k.domain).Elem())
+	newest.Store(k)
+	return k.separator
+}
+
+type separated struct {
+	domain    Domain
+	separator Hash
+}
+
+var newest atomic.Pointer[separated]
 
 // Digest is keccak256(0x19 0x01 ‖ domain separator ‖ hashStruct(message)), the value that is signed. Message is a struct
-// (or a pointer to one); its Go name is the primary type, its json tags are the member names, and its field types map as
-// TypeOf says. It panics on a type that has no mapping, which is a programming error.
-func Digest(separator Hash, message any) Hash {
-	h := HashStruct(message)
-	return keccak([]byte{0x19, 0x01}, separator[:], h[:])
+// (or a pointer to one, which is faster); its Go name is the primary type, its json tags are the member names, and its
+// field types map as TypeOf says. It panics on a type that has no mapping, which is a programming error.
+func Digest(separator Hash, message any) Hash { return digest(separator, HashStruct(message)) }
+
+func digest(separator, message Hash) Hash {
+	return keccak([]byte{0x19, 0x01}, separator[:], message[:])
 }
 
 // HashStruct is EIP-712's hashStruct(message) = keccak256(typeHash ‖ encodeData).
@@ -43,8 +55,12 @@ func HashStruct(message any) Hash {
 }
 
 func hashNamed(name string, v reflect.Value) Hash {
-	p := planOf(v.Type(), name)
-	return p.hash(v)
+	e := encoders.Get().(*encoder) //nolint:errcheck,forcetypeassert // the pool holds encoders only
+	defer encoders.Put(e)
+	planOf(v.Type(), name).encode(e, v)
+	h := Hash(e.buf)
+	e.buf = e.buf[:0]
+	return h
 }
 
 // TypeOf is EIP-712's encodeType of message: the primary type, then the referenced types sorted by name. The mapping:
@@ -71,13 +87,12 @@ type plan struct {
 	refs       map[string]*plan // referenced struct types, by name, transitive
 	encodeType string
 	typeHash   Hash
+	zero       Hash // hashStruct of the zero value, which many optional parts of a message are
 }
 
 type planField struct {
-	index   int
-	name    string
-	solType string
-	encode  func(v reflect.Value) Hash
+	index  int
+	encode encodeFunc
 }
 
 type planKey struct {
@@ -107,7 +122,7 @@ func newPlan(t reflect.Type, name string) *plan {
 		if member == "" || member == "-" {
 			panic(fmt.Sprintf("sig: field %s.%s has no json name", name, f.Name))
 		}
-		sol, enc, ref := encoder(f.Type, f.Tag.Get("eip712"))
+		sol, enc, ref := wordOf(f.Type, f.Tag.Get("eip712"))
 		if ref != nil {
 			p.refs[ref.name] = ref
 			for n, r := range ref.refs {
@@ -118,7 +133,7 @@ func newPlan(t reflect.Type, name string) *plan {
 			own.WriteByte(',')
 		}
 		own.WriteString(sol + " " + member)
-		p.fields = append(p.fields, planField{i, member, sol, enc})
+		p.fields = append(p.fields, planField{i, enc})
 	}
 	own.WriteByte(')')
 	p.own, p.encodeType = own.String(), own.String()
@@ -131,119 +146,31 @@ func newPlan(t reflect.Type, name string) *plan {
 		p.encodeType += p.refs[n].own
 	}
 	p.typeHash = keccak([]byte(p.encodeType))
+	e := newEncoder()
+	p.fold(e, reflect.Zero(t))
+	p.zero = Hash(e.buf)
 	return p
 }
 
-func (p *plan) hash(v reflect.Value) Hash {
-	buf := make([]byte, 0, 32*(1+len(p.fields)))
-	buf = append(buf, p.typeHash[:]...)
+// encode appends hashStruct(v).
+func (p *plan) encode(e *encoder, v reflect.Value) {
+	if v.IsZero() {
+		e.buf = append(e.buf, p.zero[:]...)
+		return
+	}
+	p.fold(e, v)
+}
+
+func (p *plan) fold(e *encoder, v reflect.Value) {
+	start := len(e.buf)
+	p.appendData(e, v)
+	e.fold(start)
+}
+
+// appendData appends typeHash ‖ encodeData(v).
+func (p *plan) appendData(e *encoder, v reflect.Value) {
+	e.buf = append(e.buf, p.typeHash[:]...)
 	for _, f := range p.fields {
-		w := f.encode(v.Field(f.index))
-		buf = append(buf, w[:]...)
+		f.encode(e, v.Field(f.index))
 	}
-	return Hash(crypto.Keccak256(buf))
-}
-
-var bigType = reflect.TypeFor[*big.Int]()
-
-// encoder returns the type's EIP-712 name, the function that makes its 32-byte word, and the plan of a struct it holds.
-func encoder(t reflect.Type, tag string) (string, func(reflect.Value) Hash, *plan) {
-	name := func(s string) string {
-		if tag != "" {
-			return tag
-		}
-		return s
-	}
-	switch k := t.Kind(); {
-	case t == bigType:
-		return tag, bigWord, nil
-	case t == reflect.TypeFor[Address]():
-		return name("address"), leftPadded, nil
-	case k == reflect.Array && t.Elem().Kind() == reflect.Uint8:
-		return name("bytes" + strconv.Itoa(t.Len())), rightPadded, nil
-	case k == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
-		return name("bytes"), func(v reflect.Value) Hash { return keccak(v.Bytes()) }, nil
-	case k == reflect.String:
-		return name("string"), func(v reflect.Value) Hash { return keccak([]byte(v.String())) }, nil
-	case k == reflect.Bool:
-		return name("bool"), boolWord, nil
-	case t.ConvertibleTo(reflect.TypeFor[uint64]()) && k >= reflect.Uint && k <= reflect.Uint64:
-		return name("uint" + strconv.Itoa(t.Bits())), uintWord, nil
-	case k >= reflect.Int && k <= reflect.Int64:
-		return name("int" + strconv.Itoa(t.Bits())), intWord, nil
-	case k == reflect.Slice:
-		return list(t.Elem(), tag, "[]")
-	case k == reflect.Array:
-		return list(t.Elem(), tag, "["+strconv.Itoa(t.Len())+"]")
-	case k == reflect.Struct:
-		p := planOf(t, name(t.Name()))
-		return p.name, p.hash, p
-	}
-	panic("sig: no EIP-712 type for " + t.String())
-}
-
-// list encodes an array: keccak256 of the concatenated words of its elements. The tag names the innermost element type.
-func list(elem reflect.Type, tag, suffix string) (string, func(reflect.Value) Hash, *plan) {
-	sol, enc, ref := encoder(elem, tag)
-	return sol + suffix, func(v reflect.Value) Hash {
-		if v.Len() == 0 {
-			return emptyHash
-		}
-		buf := make([]byte, 0, 32*v.Len())
-		for i := range v.Len() {
-			w := enc(v.Index(i))
-			buf = append(buf, w[:]...)
-		}
-		return Hash(crypto.Keccak256(buf))
-	}, ref
-}
-
-// emptyHash is keccak256 of nothing, the word of every empty list.
-var emptyHash = keccak()
-
-func leftPadded(v reflect.Value) (w Hash) {
-	reflect.Copy(reflect.ValueOf(w[32-v.Len():]), v)
-	return w
-}
-
-func rightPadded(v reflect.Value) (w Hash) {
-	reflect.Copy(reflect.ValueOf(w[:]), v)
-	return w
-}
-
-func boolWord(v reflect.Value) (w Hash) {
-	if v.Bool() {
-		w[31] = 1
-	}
-	return w
-}
-
-func uintWord(v reflect.Value) (w Hash) {
-	binary.BigEndian.PutUint64(w[24:], v.Uint())
-	return w
-}
-
-// intWord sign-extends to 256 bits, two's complement.
-func intWord(v reflect.Value) (w Hash) {
-	n := v.Int()
-	if n < 0 {
-		for i := range 24 {
-			w[i] = 0xff
-		}
-	}
-	binary.BigEndian.PutUint64(w[24:], uint64(n)) //nolint:gosec // two's complement is what EIP-712 asks for
-	return w
-}
-
-func bigWord(v reflect.Value) (w Hash) {
-	n, ok := v.Interface().(*big.Int)
-	if !ok || n == nil {
-		return w
-	}
-	m := n
-	if n.Sign() < 0 {
-		m = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), 256))
-	}
-	m.FillBytes(w[:])
-	return w
 }
