@@ -32,29 +32,34 @@ func Open(ctx context.Context, cfg Config) (l *Log, err error) {
 			l = nil
 		}
 	}()
+	return l, l.start(ctx)
+}
+
+// start does Open's work on a Log that has only its Config.
+func (l *Log) start(ctx context.Context) error {
 	cp, err := l.openFiles()
 	if err != nil {
-		return l, err
+		return err
 	}
 	l.durable.Store(&cp)
 	t, err := l.readTail(ctx, cp)
 	if err != nil {
-		return l, err
+		return err
 	}
 	if l.hashes.stale.Load() || !l.hashes.sound(cp) {
 		if err := l.rebuildHashes(ctx, cp); err != nil {
-			return l, err
+			return err
 		}
 	}
-	if cfg.Replay != nil {
-		if err := l.Scan(ctx, cfg.ReplayFrom, cp.Size, cfg.Replay); err != nil {
-			return l, fmt.Errorf("replay: %w", err)
+	if l.cfg.Replay != nil {
+		if err := l.Scan(ctx, l.cfg.ReplayFrom, cp.Size, l.cfg.Replay); err != nil {
+			return fmt.Errorf("replay: %w", err)
 		}
 	}
 	if err := l.keepTail(ctx, cp, t); err != nil {
-		return l, err
+		return err
 	}
-	return l, l.serve()
+	return l.serve()
 }
 
 // serve gets the active segment ready and starts the committer.
@@ -129,16 +134,15 @@ func (l *Log) closeFiles() error {
 }
 
 // openFiles locks the folder and opens everything, checking that the pieces belong together.
-func (l *Log) openFiles() (Checkpoint, error) {
+func (l *Log) openFiles() (cp Checkpoint, err error) {
 	names, err := l.cfg.disk.List(l.cfg.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Checkpoint{}, err
+		return cp, err
 	}
 	flag := os.O_RDWR
 	if l.checking {
 		flag = os.O_RDONLY
 	}
-	var cp Checkpoint
 	if l.anchor, cp, err = openAnchor(l.cfg, flag); err != nil {
 		if errors.Is(err, ErrMissing) && len(names) > 0 {
 			err = fmt.Errorf("the folder has files but its anchor is not there: %w", err)
@@ -149,22 +153,31 @@ func (l *Log) openFiles() (Checkpoint, error) {
 	if len(segments) == 0 {
 		return cp, fmt.Errorf("the anchor promises %d records but the folder has no segment: %w", cp.Size, ErrShorter)
 	}
-	l.lock, err = l.cfg.disk.Lock(filepath.Join(l.cfg.Dir, lockName))
-	readOnlyMedium := l.checking && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS))
-	if err != nil && !readOnlyMedium {
+	if err := l.own(names); err != nil {
 		return cp, err
 	}
-	if slices.Contains(names, spareName) && !l.checking {
-		if err := l.cfg.disk.Remove(filepath.Join(l.cfg.Dir, spareName)); err != nil {
-			return cp, err
-		}
-	}
-	l.queue.ballast = slices.Contains(names, ballastName)
 	if l.segments, err = openSegments(l.cfg, segments, flag); err != nil {
 		return cp, err
 	}
 	l.hashes, err = openHashes(l.cfg, flag)
 	return cp, err
+}
+
+// own locks the folder, clears what an earlier process left half made, and notes whether there is ballast. A check takes
+// the lock too, unless it is on a medium that cannot be written, where nobody else can write either.
+func (l *Log) own(names []string) (err error) {
+	l.lock, err = l.cfg.disk.Lock(filepath.Join(l.cfg.Dir, lockName))
+	if l.checking {
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+			return nil
+		}
+		return err
+	}
+	l.queue.ballast = slices.Contains(names, ballastName)
+	if err == nil && slices.Contains(names, spareName) {
+		err = l.cfg.disk.Remove(filepath.Join(l.cfg.Dir, spareName))
+	}
+	return err
 }
 
 // openSegments opens the named files in order and checks headers, footers and that no number is missing between them.

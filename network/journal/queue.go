@@ -141,30 +141,41 @@ func (l *Log) Enqueue(rec Record, o EnqueueOptions) (*Pending, error) {
 func (l *Log) admit(n int64, priority bool) error {
 	q := &l.queue
 	for tried := false; ; {
+		if err := l.refusal(priority); err != nil {
+			return err
+		}
 		switch {
-		case q.fenced != nil:
-			return q.fenced
-		case q.closed:
-			return ErrClosed
-		case !priority && q.low && l.checkFree():
-			return ErrFull
 		case q.queued > maxQueued:
 			q.room.Wait()
 		case q.pos+n+maxFooter(q.count+1) <= q.size:
 			return nil
-		case q.spare == spareReady:
-			q.takeSpare(l.cfg.SegmentBytes)
 		case q.count == 0: // the disk was too full at start to give the active segment its full size
 			return ErrFull
-		case q.spare == spareNone && tried && q.spareErr != nil:
+		case q.spare == spareReady:
+			q.takeSpare(l.cfg.SegmentBytes)
+		case q.spare != spareNone:
+			q.room.Wait()
+		case tried && q.spareErr != nil:
 			return q.spareErr
-		case q.spare == spareNone:
+		default:
 			tried = true
 			l.buildSpare(priority)
-		default:
-			q.room.Wait()
 		}
 	}
+}
+
+// refusal says why nothing, or no ordinary record, can be queued at all.
+func (l *Log) refusal(priority bool) error {
+	q := &l.queue
+	switch {
+	case q.fenced != nil:
+		return q.fenced
+	case q.closed:
+		return ErrClosed
+	case !priority && q.low && l.checkFree():
+		return ErrFull
+	}
+	return nil
 }
 
 // takeSpare moves the layout to the next segment.

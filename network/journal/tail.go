@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -31,34 +32,49 @@ func (l *Log) readTail(ctx context.Context, cp Checkpoint) (tail, error) {
 		}
 		l.tree = foot.tree
 	}
-	t := tail{segment: -1}
-	var stored []tlog.Hash
 	from := l.tree.size
 	if size, err := l.hashes.f.Size(); err != nil || size < tlog.StoredHashCount(from)*tlog.HashSize {
 		l.hashes.stale.Store(true)
 	}
-	for ; k < len(l.segments); k++ {
-		if err := ctx.Err(); err != nil {
-			return t, err
-		}
-		s := &l.segments[k]
-		at, err := l.walk(s, cp, &stored)
-		if err != nil {
-			return t, err
-		}
-		if t.segment < 0 && l.tree.size >= cp.Size {
-			t = tail{k, at}
-		}
-		if l.tree.size >= cp.Size {
-			l.hashes.append(from, stored)
-			from, stored = l.tree.size, stored[:0]
-		}
+	t, err := l.walkFrom(ctx, k, cp)
+	if err != nil {
+		return t, err
 	}
 	l.hashes.sync()
 	last := l.segments[len(l.segments)-1]
 	if l.tree.size < cp.Size {
-		return t, &CorruptError{Index: l.tree.size, File: last.name, Offset: last.end,
-			Reason: fmt.Sprintf("the records end here, the anchor promises %d", cp.Size), Cause: ErrShorter}
+		return t, endsEarly(l.tree.size, last, cp)
+	}
+	return t, nil
+}
+
+func endsEarly(size int64, last segment, cp Checkpoint) error {
+	return &CorruptError{
+		Index: size, File: last.name, Offset: last.end, Cause: ErrShorter,
+		Reason: fmt.Sprintf("the records end here, the anchor promises %d", cp.Size),
+	}
+}
+
+// walkFrom walks the segments from the k-th on.
+func (l *Log) walkFrom(ctx context.Context, k int, cp Checkpoint) (tail, error) {
+	t := tail{segment: -1}
+	from, stored := l.tree.size, []tlog.Hash(nil)
+	for ; k < len(l.segments); k++ {
+		if err := ctx.Err(); err != nil {
+			return t, err
+		}
+		at, err := l.walk(&l.segments[k], cp, &stored)
+		if err != nil {
+			return t, err
+		}
+		if l.tree.size < cp.Size {
+			continue
+		}
+		if t.segment < 0 {
+			t = tail{k, at}
+		}
+		l.hashes.append(from, stored)
+		from, stored = l.tree.size, stored[:0]
 	}
 	return t, nil
 }
@@ -94,24 +110,25 @@ func (l *Log) endOf(s *segment, at int64, cp Checkpoint, why error) error {
 		bad.Cause = ErrShorter
 	}
 	switch {
-	case !errors.Is(why, errEnd) && !errors.Is(why, errFooter) && !errors.Is(why, errCut) &&
-		!errors.Is(why, errLength) && !errors.Is(why, errChecksum):
-		return why // the disk's error, not the record's
+	case !isReason(why):
+		return why
 	case s.sealed:
 		foot, err := s.footer()
-		if err != nil {
-			return err
-		}
-		if at != foot.end || s.count != foot.count || !l.tree.equal(foot.tree) {
-			return bad
+		if err == nil && (at != foot.end || s.count != foot.count || !l.tree.equal(foot.tree)) {
+			err = bad
 		}
 		s.starts = nil
-		return nil
+		return err
 	case l.tree.size < cp.Size && !errors.Is(why, errEnd):
 		return bad
 	}
 	s.end = at
 	return nil
+}
+
+// isReason tells what a parser found from what the disk refused.
+func isReason(err error) bool {
+	return slices.ContainsFunc([]error{errEnd, errFooter, errCut, errLength, errChecksum}, func(r error) bool { return errors.Is(err, r) })
 }
 
 // suspect names the first record of s whose leaf differs from the hash file's, for a root that does not hold.

@@ -180,10 +180,13 @@ func (v *verification) frame(s *segment) error {
 			v.rep.Tail = i - v.cp.Size
 			return nil
 		case errors.Is(err, errEnd):
-			return &CorruptError{Index: i, File: s.name, Offset: at, Cause: ErrShorter,
-				Reason: fmt.Sprintf("the records end here, the anchor promises %d", v.cp.Size)}
+			return endsEarly(i, *s, v.cp)
 		default:
-			return &CorruptError{Index: i, File: s.name, Offset: at, Reason: err.Error()}
+			bad := &CorruptError{Index: i, File: s.name, Offset: at, Reason: err.Error()}
+			if errors.Is(err, errCut) {
+				bad.Cause = ErrShorter
+			}
+			return bad
 		}
 	}
 }
@@ -304,8 +307,7 @@ func (v *verification) judge() error {
 	v.rep.Stale = v.suspect != nil || !v.l.hashes.sound(v.cp)
 	switch {
 	case v.tree.size < v.cp.Size:
-		return &CorruptError{Index: v.tree.size, File: last.name, Offset: last.end, Cause: ErrShorter,
-			Reason: fmt.Sprintf("the records end here, the anchor promises %d", v.cp.Size)}
+		return endsEarly(v.tree.size, last, v.cp)
 	case v.tree.root() != v.cp.Root:
 		return v.blame(filepath.Base(last.name), "the records do not hash to the anchor's root")
 	}
