@@ -226,42 +226,6 @@ func TestSignInSaysNothingAboutTheLedger(t *testing.T) {
 	}
 }
 
-func TestNonceIsForOneSession(t *testing.T) {
-	w := newWorld(t)
-	a := w.asAlice()
-	w.signIn(a)
-	if _, err := w.send(a); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("replayed: %v", err)
-	}
-	// Another text with the same nonce is no better.
-	a.message.RequestID = "2"
-	if _, err := w.send(a); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("same nonce: %v", err)
-	}
-	b := w.asAlice()
-	w.advance(5 * time.Minute)
-	if _, err := w.send(b); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("after five minutes: %v", err)
-	}
-	c := w.asAlice()
-	w.boot()
-	if _, err := w.send(c); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("after a restart: %v", err)
-	}
-	w.boot()
-	if _, err := w.send(a); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("used, and after a restart: %v", err)
-	}
-	// Sweeping must not make a used nonce good again.
-	d := w.asAlice()
-	w.signIn(d)
-	w.advance(4 * time.Minute)
-	w.svc.Sweep()
-	if _, err := w.send(d); !errors.Is(err, auth.ErrSignIn) {
-		t.Errorf("after a sweep: %v", err)
-	}
-}
-
 func TestNonceIsBoundToTheBrowser(t *testing.T) {
 	w := newWorld(t)
 	c, err := w.svc.Challenge(context.Background(), "192.0.2.1", "cookie of this browser")
@@ -351,76 +315,4 @@ func TestDelegateSignsIn(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestLimitsOfSignIn(t *testing.T) {
-	w := newWorld(t, func(c *auth.Config) { c.SignInsPerRemote, c.SignInsPerKey = 10, 5 })
-	count := func(n int, try func() error) (ok int) {
-		for range n {
-			var limit *auth.LimitError
-			switch err := try(); {
-			case err == nil:
-				ok++
-			case !errors.As(err, &limit) || limit.Seconds() < 1 || limit.Seconds() > 60:
-				t.Fatalf("not a limit: %v", err)
-			}
-		}
-		return ok
-	}
-	challenge := func(remote string) func() error {
-		return func() error { _, err := w.svc.Challenge(context.Background(), remote, ""); return err }
-	}
-	for _, remote := range []string{"198.51.100.7:1", "198.51.100.8:1", "2001:db8:0:1::1", "[2001:db8:0:2::1]:1", "not an address"} {
-		if got := count(12, challenge(remote)); got != 10 {
-			t.Errorf("%s got %d nonces", remote, got)
-		}
-	}
-	if got := count(1, challenge("198.51.100.7:2")); got != 0 {
-		t.Error("another port is another remote")
-	}
-	w.advance(6 * time.Second)
-	if got := count(2, challenge("198.51.100.7:2")); got != 1 {
-		t.Errorf("%d nonces after six seconds", got)
-	}
-	n := 0
-	if got := count(30, func() error {
-		n++
-		return challenge(fmt.Sprintf("[2001:db8:9::%x]:1", n))()
-	}); got != 10 {
-		t.Errorf("one /64 got %d nonces", got)
-	}
-
-	// Proven sign-ins of one key, from many remotes.
-	var sent []auth.SignIn
-	for i := range 7 {
-		c, err := w.svc.Challenge(context.Background(), fmt.Sprintf("203.0.113.%d", i), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := &attempt{message: c.Message(w.alice.Key.Address()), key: w.alice.Key}
-		a.request = auth.SignIn{Remote: fmt.Sprintf("203.0.113.%d", i), Handle: &w.alice.Handle, KeySalt: &w.alice.KeySalt}
-		sent = append(sent, a.sign(t))
-	}
-	i := -1
-	if got := count(7, func() error { i++; _, err := w.svc.SignIn(context.Background(), sent[i]); return err }); got != 5 {
-		t.Errorf("one key signed in %d times", got)
-	}
-	// Nobody else can use up a key's share: Mallory claims to be Rosa, from many places, and Rosa still signs in.
-	rosa := consenttest.Persona("rosa-institute")
-	for i := range 20 {
-		remote := fmt.Sprintf("203.0.113.%d", 100+i)
-		_, err := w.svc.SignIn(context.Background(), auth.SignIn{Remote: remote, Message: sent[0].Message, Signature: sent[0].Signature})
-		if err == nil {
-			t.Fatal("a replay was accepted")
-		}
-		c, err := w.svc.Challenge(context.Background(), remote, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := &attempt{message: c.Message(rosa.Address()), key: consenttest.Persona("mallory"), request: auth.SignIn{Remote: remote}}
-		if _, err := w.send(a); !errors.Is(err, auth.ErrSignIn) {
-			t.Fatal(err)
-		}
-	}
-	w.signIn(w.attempt(rosa))
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -295,71 +294,6 @@ func TestTokenRefuses(t *testing.T) {
 	}
 }
 
-func TestAssertionIsForOneToken(t *testing.T) {
-	w := newWorld(t)
-	w.withKeys()
-	const refused = "invalid_client"
-	used := w.ask()
-	if got := w.sendAsk(used); got != "" {
-		t.Fatal(got)
-	}
-	if got := w.sendAsk(used); got != refused {
-		t.Errorf("replayed: %q", got)
-	}
-	again := w.ask() // another assertion with the same jti
-	again.claims["jti"], again.claims["x"] = used.claims["jti"], 1
-	if got := w.sendAsk(again); got != refused {
-		t.Errorf("the same jti: %q", got)
-	}
-	w.advance(3 * time.Minute)
-	w.svc.Sweep()
-	if got := w.sendAsk(used); got != refused {
-		t.Errorf("replayed after a sweep: %q", got)
-	}
-
-	fresh, noIssued := w.ask(), w.ask()
-	delete(noIssued.claims, "iat")
-	for _, a := range []*ask{fresh, noIssued} {
-		if got := w.sendAsk(a); got != "" {
-			t.Fatal(got)
-		}
-	}
-	w.advance(time.Second)
-	w.boot()
-	for _, a := range []*ask{used, fresh, noIssued} {
-		if got := w.sendAsk(a); got != refused {
-			t.Errorf("replayed after a restart: %q", got)
-		}
-	}
-	unused := w.ask()
-	if got := w.sendAsk(unused); got != "" {
-		t.Errorf("made after the restart: %q", got)
-	}
-}
-
-// A client whose clock is ahead must wait, so that what it is given was issued before any later start.
-func TestFastClockWaits(t *testing.T) {
-	w := newWorld(t)
-	w.withKeys()
-	a := w.ask()
-	a.claims["iat"] = json.Number(fmt.Sprintf("%d.050", w.clock().Unix()))
-	start := time.Now()
-	if got := w.sendAsk(a); got != "" {
-		t.Fatal(got)
-	}
-	if waited := time.Since(start); waited < 50*time.Millisecond {
-		t.Errorf("waited %v only", waited)
-	}
-	b := w.ask()
-	b.claims["iat"] = w.clock().Add(5 * time.Second).Unix()
-	b.form.Set("client_assertion", b.compact(t))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := w.svc.Token(ctx, "192.0.2.1", b.form); err == nil || err.Status != http.StatusServiceUnavailable {
-		t.Errorf("a client that went away: %v", err)
-	}
-}
-
 func TestClientTokensDieWithTheLedger(t *testing.T) {
 	for name, end := range map[string]func(*world){
 		"suspended": func(w *world) { w.suspend(consenttest.RosaInstitute, true) },
@@ -419,116 +353,5 @@ func TestScopeNarrows(t *testing.T) {
 		if err != nil || k.Scope != want || p.Has(auth.Custodian) != strings.Contains(want, "custodian") || p.Has(auth.Auditor) {
 			t.Errorf("scope %q: %q, %v, %v", scope, k.Scope, p.Roles(), err)
 		}
-	}
-}
-
-func TestLimitsOfTokens(t *testing.T) {
-	w := newWorld(t, func(c *auth.Config) { c.TokensPerRemote, c.TokensPerClient = 20, 5 })
-	w.withKeys()
-	count := func(n int, remote func(int) string, a func() *ask) (ok, limited int) {
-		for i := range n {
-			r := a()
-			r.form.Set("client_assertion", r.compact(t))
-			switch _, err := w.svc.Token(context.Background(), remote(i), r.form); {
-			case err == nil:
-				ok++
-			case err.Status == http.StatusTooManyRequests && err.RetryAfter > 0:
-				limited++
-			}
-		}
-		return ok, limited
-	}
-	forged := func() *ask {
-		a := w.ask()
-		a.header["kid"] = "forged"
-		return a
-	}
-	many := func(i int) string { return fmt.Sprintf("198.51.100.%d", i) }
-	if ok, limited := count(30, func(int) string { return "192.0.2.9:1" }, forged); ok != 0 || limited != 10 {
-		t.Errorf("one remote: %d accepted, %d limited", ok, limited)
-	}
-	if ok, limited := count(50, many, forged); ok != 0 || limited != 0 {
-		t.Errorf("many remotes: %d accepted, %d limited", ok, limited)
-	}
-	// The forgeries above were in Rosa's name; her own share is untouched.
-	if ok, limited := count(7, many, w.ask); ok != 5 || limited != 2 {
-		t.Errorf("one client: %d accepted, %d limited", ok, limited)
-	}
-}
-
-func FuzzToken(f *testing.F) {
-	w := newWorld(f, func(c *auth.Config) { c.Skew = time.Nanosecond }) // so that no input makes it wait
-	w.withKeys()
-	a := w.ask()
-	good := a.compact(f)
-	f.Add("client_credentials", assertion.Type, good, "researcher")
-	f.Add("", "", "e30.e30.e30", "")
-	f.Add("client_credentials", assertion.Type, good+"A", " ")
-	f.Fuzz(func(t *testing.T, grant, kind, text, scope string) {
-		k, err := w.post(url.Values{
-			"grant_type": {grant}, "client_assertion_type": {kind}, "client_assertion": {text}, "scope": {scope},
-		})
-		if err == nil && (text != good || k.AccessToken == "") {
-			t.Errorf("a token for %q", text)
-		}
-		if err != nil && (err.Status < 400 || err.Code == "") {
-			t.Errorf("%+v", err)
-		}
-	})
-}
-
-func FuzzSignIn(f *testing.F) {
-	w := newWorld(f)
-	a := w.asAlice()
-	good := a.sign(f)
-	f.Add(good.Message, good.Signature, "")
-	f.Add("", "", "x")
-	f.Add(good.Message+"\n", strings.ToUpper(good.Signature), "")
-	f.Fuzz(func(t *testing.T, message, signature, binding string) {
-		_, err := w.svc.SignIn(context.Background(), auth.SignIn{
-			Message: message, Signature: signature, Binding: binding, Handle: good.Handle, KeySalt: good.KeySalt,
-		})
-		if err == nil && (message != good.Message || signature != good.Signature) {
-			t.Errorf("signed in with %q %q", message, signature)
-		}
-		if code := consent.CodeOf(err); code == consent.Unavailable {
-			t.Error(err)
-		}
-	})
-}
-
-func BenchmarkToken(b *testing.B) {
-	w := newWorld(b, func(c *auth.Config) { c.Spent = 1 << 24 })
-	w.withKeys()
-	keys := map[string]any{"es256k": consenttest.Persona("rosa-institute")}
-	for kid, k := range rosaKeys() {
-		keys[kid] = k
-	}
-	for kid, key := range keys {
-		b.Run(kid, func(b *testing.B) {
-			forms := make([]url.Values, b.N)
-			for i := range forms {
-				id := kid
-				if id == "es256k" {
-					id = ""
-				}
-				text, err := assertion.Sign(assertion.Claims{
-					Issuer: "rosa-institute", Subject: "rosa-institute", Audience: tokenURL, ID: w.Rand.Hash().String(),
-					Issued: w.clock(), Expires: w.clock().Add(time.Minute),
-				}, id, key)
-				if err != nil {
-					b.Fatal(err)
-				}
-				forms[i] = url.Values{
-					"grant_type": {"client_credentials"}, "client_assertion_type": {assertion.Type}, "client_assertion": {text},
-				}
-			}
-			b.ResetTimer()
-			for i := range forms {
-				if _, err := w.post(forms[i]); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

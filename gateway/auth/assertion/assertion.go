@@ -63,15 +63,14 @@ type Claims struct {
 // Unverified is an assertion whose signature nobody has checked. All it may be used for is to find the keys that Verify
 // needs.
 type Unverified struct {
-	claims        Claims
-	alg, kid      string
-	signed        string // header.claims, as received
-	signature     []byte
-	claimedClient string
+	claims    Claims
+	alg, kid  string
+	signed    string // header.claims, as received
+	signature []byte
 }
 
 // Client is who the assertion says it comes from.
-func (u Unverified) Client() string { return u.claimedClient }
+func (u Unverified) Client() string { return u.claims.Subject }
 
 // Parse reads the compact form. Issuer and subject must be the same; audience, jti and exp must be there.
 func Parse(text string) (Unverified, error) {
@@ -94,7 +93,6 @@ func Parse(text string) (Unverified, error) {
 	if u.claims, err = readClaims(body); err != nil {
 		return Unverified{}, err
 	}
-	u.claimedClient = u.claims.Subject
 	return u, nil
 }
 
