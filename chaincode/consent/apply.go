@@ -174,7 +174,7 @@ func (c *change) beginSubject(l Link) error {
 func (c *change) advance() error {
 	c.head.Seq, c.head.Prev, c.head.Time = c.head.Seq+1, c.v.commitment, c.event.Time
 	h := c.event.Handle
-	if err := c.st.PutPrivate(BodyKey(h, c.head.Seq), c.v.msg.Marshal()); err != nil {
+	if err := c.st.PutPrivate(BodyKey(h, c.head.Seq), c.v.canonical); err != nil {
 		return err
 	}
 	return c.put(HeadKey(h), c.head)

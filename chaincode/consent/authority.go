@@ -15,6 +15,9 @@ type Previous struct {
 	Root   Hash   `json:"root"`
 }
 
+// maxRecoveryDelay is a year of 366 days.
+const maxRecoveryDelay = Millis(366 * 24 * 3600 * 1000)
+
 // Init is the genesis: the first message of a ledger and the only one it is made of. It is signed by at least Threshold
 // of its authorities.
 type Init struct {
@@ -37,8 +40,8 @@ func (m *Init) apply(c *change) error {
 	if err := checkAuthorities(m.Authorities, m.Threshold); err != nil {
 		return err
 	}
-	if m.RecoveryDelay < 0 {
-		return errorf(Malformed, "a recovery delay is not negative")
+	if m.RecoveryDelay < 0 || m.RecoveryDelay > maxRecoveryDelay {
+		return errorf(Malformed, "a recovery delay is from nothing to 366 days")
 	}
 	if err := c.byAuthorities(); err != nil {
 		return err

@@ -38,15 +38,22 @@ func (m *Delegate) Ends() Millis {
 
 // Holds reports whether the delegation gives scope at t.
 func (m *Delegate) Holds(scope string, t Millis) bool {
-	return slices.Contains(m.Scope, scope) && m.Period.Contains(t) && (m.Majority == 0 || t < m.Majority)
+	return slices.Contains(m.Scope, scope) && m.inForce(t)
+}
+
+func (m *Delegate) inForce(t Millis) bool {
+	return m.Period.Contains(t) && (m.Majority == 0 || t < m.Majority)
 }
 
 func (m *Delegate) apply(c *change) error {
 	if m.Ends() == 0 {
 		return errorf(Malformed, "a delegation has an end or a date of majority")
 	}
-	if m.Delegate.IsZero() || len(m.Scope) == 0 {
-		return errorf(Malformed, "a delegation names a key and a scope")
+	if m.Delegate.IsZero() || len(m.Scope) == 0 || m.Majority < 0 {
+		return errorf(Malformed, "a delegation names a key and a scope, and no time before 1970 for a majority")
+	}
+	if err := m.Period.check(); err != nil {
+		return err
 	}
 	for _, s := range m.Scope {
 		if s != ScopeGrant && s != ScopeRevoke && s != ScopeView {
@@ -105,16 +112,24 @@ func (m *DelegateEnd) apply(c *change) error {
 }
 
 func (m *DelegateEnd) signer(c *change, e Entry) error {
-	switch o := c.v.msg.Openings; {
-	case o.Delegation != nil:
-		if Commitment(o.Delegation) != e.Commitment || len(c.v.signers) != 1 || c.v.signers[0] != o.Delegation.Delegate {
-			return errorf(Unauthorized, "not signed by the delegate")
-		}
-		return nil
+	switch d := c.v.msg.Openings.Delegation; {
+	case d != nil:
+		return c.byDelegate(d, e)
 	case c.head.State == Opened:
 		return c.byMember(c.head.Custodian, Custodian)
 	}
 	return c.bySubject()
+}
+
+// byDelegate requires that d is what e commits to and that its delegate signed.
+func (c *change) byDelegate(d *Delegate, e Entry) error {
+	if Commitment(d) != e.Commitment {
+		return errorf(Unauthorized, "the opening is not this delegation's")
+	}
+	if len(c.v.signers) != 1 || c.v.signers[0] != d.Delegate {
+		return errorf(BadSignature, "not signed by the delegate")
+	}
+	return nil
 }
 
 // delegation loads the entry of a delegation that has not been ended.
@@ -132,9 +147,9 @@ func (c *change) delegation(seq Uint64) (Entry, error) {
 	return e, nil
 }
 
-// bySubjectOr requires the subject's signature, or that of a delegate with the scope. For a delegate it returns when the
-// delegation ends; for the subject zero.
-func (c *change) bySubjectOr(scope string) (Millis, error) {
+// bySubjectOr requires the subject's signature, or that of a delegate with every one of the scopes. For a delegate it
+// returns when the delegation ends; for the subject zero.
+func (c *change) bySubjectOr(scopes ...string) (Millis, error) {
 	d := c.v.msg.Openings.Delegation
 	if d == nil {
 		return 0, c.bySubject()
@@ -143,17 +158,19 @@ func (c *change) bySubjectOr(scope string) (Millis, error) {
 		return 0, errorf(Unauthorized, "the delegation is for another subject")
 	}
 	e, err := c.delegation(d.Seq)
-	switch {
-	case err != nil:
+	if err != nil {
 		return 0, err
-	case Commitment(d) != e.Commitment:
-		return 0, errorf(Unauthorized, "the opening is not this delegation's")
-	case len(c.v.signers) != 1 || c.v.signers[0] != d.Delegate:
-		return 0, errorf(BadSignature, "not signed by the delegate")
-	case !d.Period.Contains(c.tx.Time) || d.Majority != 0 && c.tx.Time >= d.Majority:
+	}
+	if err := c.byDelegate(d, e); err != nil {
+		return 0, err
+	}
+	if !d.inForce(c.tx.Time) {
 		return 0, errorf(Expired, "the delegation is not in force at this time")
-	case !d.Holds(scope, c.tx.Time):
-		return 0, errorf(Unauthorized, "the delegation does not cover this")
+	}
+	for _, s := range scopes {
+		if !d.Holds(s, c.tx.Time) {
+			return 0, errorf(Unauthorized, "the delegation does not cover this")
+		}
 	}
 	return d.Ends(), nil
 }

@@ -35,13 +35,32 @@ func checkForm(m Message) error {
 		return b.Consent.Check()
 	case *ConsentAttest:
 		return b.Consent.Check()
+	}
+	return checkIDs(m.Body)
+}
+
+func checkIDs(b Body) error {
+	switch b := b.(type) {
 	case *MemberAdmit:
 		return checkMemberID(b.Member)
+	case *MemberUpdate:
+		return checkMemberID(b.Member)
+	case *MemberSuspend:
+		return checkMemberID(b.Member)
+	case *Anchor:
+		return checkMemberID(b.Member)
 	case *SubjectOpen:
+		return checkMemberID(b.Custodian)
+	case *Import:
 		return checkMemberID(b.Custodian)
 	}
 	return nil
 }
+
+// CheckText checks every text and list of v, a struct or a pointer to one, as Verify does for messages: plain text without
+// control, bidirectional or invisible characters, 1024 bytes and 32 values at most where no limit tag says otherwise. Edges
+// use it for what they are sent beside messages.
+func CheckText(v any) error { return checkValue(reflect.Indirect(reflect.ValueOf(v)), 0) }
 
 // checkValue walks a value: strings are plain text and bounded, lists are bounded. limit is the tag of the field around.
 func checkValue(v reflect.Value, limit int) error {
@@ -66,13 +85,25 @@ func checkValue(v reflect.Value, limit int) error {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			n, _ := strconv.Atoi(v.Type().Field(i).Tag.Get("limit")) //nolint:errcheck // 0 when there is no tag
-			if err := checkValue(v.Field(i), n); err != nil {
+			if err := checkValue(v.Field(i), limitOf(v.Type().Field(i))); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// limitOf is the field's limit tag, 0 when there is none.
+func limitOf(f reflect.StructField) int {
+	tag, ok := f.Tag.Lookup("limit")
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(tag)
+	if err != nil {
+		panic("consent: the limit of " + f.Name + " is not a number")
+	}
+	return n
 }
 
 func or(a, b int) int {
@@ -82,8 +113,9 @@ func or(a, b int) int {
 	return b
 }
 
-// checkText refuses what could make a text look like another one: invalid UTF-8, control characters, bidirectional
-// controls (U+202A to U+202E, U+2066 to U+2069), zero-width and other invisible characters.
+// checkText refuses what could make a text look like another one: invalid UTF-8, U+FFFD (which decoders put in the place
+// of what they could not read, so that several texts become one), control characters, bidirectional controls (U+202A to
+// U+202E, U+2066 to U+2069), zero-width and other invisible characters.
 func checkText(s string) error {
 	if !utf8.ValidString(s) {
 		return errorf(Malformed, "a text is not UTF-8")
@@ -95,7 +127,8 @@ func checkText(s string) error {
 			}
 			continue
 		}
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp) {
+		if r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp,
+			unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 			return errorf(Malformed, "a text has the invisible character U+%04X", r)
 		}
 	}

@@ -1,6 +1,7 @@
 package consent
 
-// ConsentGrant gives a consent. The subject signs it, or a delegate whose Delegate is opened and has scope "grant".
+// ConsentGrant gives a consent. The subject signs it, or a delegate whose Delegate is opened and has scope "grant", and
+// scope "revoke" too when the grant replaces a consent.
 type ConsentGrant struct {
 	Handle   SubjectID `json:"handle"`
 	Seq      Uint64    `json:"seq"`
@@ -17,7 +18,11 @@ func (m *ConsentGrant) salt() Hash { return m.Salt }
 func (m *ConsentGrant) Link() Link { return Link{m.Handle, m.Seq, m.Prev} }
 
 func (m *ConsentGrant) apply(c *change) error {
-	limit, err := c.bySubjectOr(ScopeGrant)
+	scopes := []string{ScopeGrant}
+	if m.Replaces != 0 {
+		scopes = append(scopes, ScopeRevoke)
+	}
+	limit, err := c.bySubjectOr(scopes...)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ func (m *GuardiansSet) apply(c *change) error {
 }
 
 // RecoveryBegin starts to replace a lost key. Enough guardians sign it; the old key can veto until the delay is over.
+// Guardians can begin again while a recovery is under way, with another new key and the whole delay anew: else a new key
+// that was lost or mistyped would leave the subject without any.
 type RecoveryBegin struct {
 	Handle    SubjectID `json:"handle"`
 	Seq       Uint64    `json:"seq"`
@@ -75,8 +77,11 @@ func (m *RecoveryBegin) salt() Hash { return m.Salt }
 func (m *RecoveryBegin) Link() Link { return Link{m.Handle, m.Seq, m.Prev} }
 
 func (m *RecoveryBegin) apply(c *change) error {
-	if c.head.State != Active {
-		return errorf(WrongState, "a recovery begins from an active subject")
+	if c.head.State == Opened {
+		return errorf(WrongState, "there is no key to recover yet")
+	}
+	if m.KeyCommit.IsZero() {
+		return errorf(Malformed, "a recovery names a new key")
 	}
 	g := c.v.msg.Openings.Guardians
 	if g == nil || c.head.GuardianCommit.IsZero() || GuardianCommitment(*g) != c.head.GuardianCommit {
@@ -91,7 +96,7 @@ func (m *RecoveryBegin) apply(c *change) error {
 		return errorf(Unauthorized, "%d guardians signed, %d are needed", len(c.v.signers), g.Threshold)
 	}
 	c.head.State, c.head.PendingCommit = Recovering, m.KeyCommit
-	c.head.Deadline = c.event.Time + c.genesis.RecoveryDelay
+	c.head.Deadline = c.event.Time + minute + c.genesis.RecoveryDelay // the event's time is cut to the minute
 	return c.advance()
 }
 

@@ -112,6 +112,11 @@ func (c *change) putMember(m Member) error {
 	if m.Name == "" || len(m.Roles) == 0 || len(m.Keys) == 0 {
 		return errorf(Malformed, "a member has a name, a role and a key")
 	}
+	for i, a := range m.Keys {
+		if a.IsZero() || slices.Contains(m.Keys[:i], a) {
+			return errorf(Malformed, "a member's key is missing or named twice")
+		}
+	}
 	for i, r := range m.Roles {
 		if !slices.Contains([]Role{Custodian, Clinician, Researcher, Auditor}, r) || slices.Contains(m.Roles[:i], r) {
 			return errorf(Malformed, "role %q is unknown or named twice", r)
@@ -151,11 +156,17 @@ func (m *Anchor) apply(c *change) error {
 	if err := c.byMember(m.Member, Custodian); err != nil {
 		return err
 	}
-	var old Anchored
-	if _, err := c.load(AnchorKey(m.Member), &old); err != nil {
-		return err
+	if m.Origin == "" {
+		return errorf(Malformed, "a use log has an origin")
 	}
-	if m.Size < old.Size || m.Size == old.Size && old.Origin != "" && m.Root != old.Root || old.Origin != "" && m.Origin != old.Origin {
+	var old Anchored
+	found, err := c.load(AnchorKey(m.Member), &old)
+	switch {
+	case err != nil:
+		return err
+	case found && m.Origin != old.Origin:
+		return errorf(Conflict, "the anchored use log has another origin")
+	case m.Size < old.Size || found && m.Size == old.Size && m.Root != old.Root:
 		return errorf(Conflict, "the anchored use log is at size %d: a log only grows", old.Size)
 	}
 	c.event.Member = m.Member

@@ -1,9 +1,8 @@
 package consent
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
+	"encoding/binary"
 	"reflect"
 	"slices"
 
@@ -54,54 +53,6 @@ type Message struct {
 	Sigs     []Signature
 }
 
-// wire is the JSON form of a message.
-type wire struct {
-	Type     string          `json:"type"`
-	Body     json.RawMessage `json:"body"`
-	Openings Openings        `json:"openings"`
-	Sigs     []Signature     `json:"sigs"`
-}
-
-// MarshalJSON implements json.Marshaler.
-func (m Message) MarshalJSON() ([]byte, error) {
-	body, err := json.Marshal(m.Body)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(wire{TypeOf(m.Body), body, m.Openings, m.Sigs})
-}
-
-// UnmarshalJSON reads the JSON form; unknown members and unknown types are Malformed. Duplicate keys and the like are the
-// edge's to refuse (package gateway): here the text has no authority, because every digest is rebuilt from the struct.
-func (m *Message) UnmarshalJSON(b []byte) error {
-	var w wire
-	if err := unmarshalStrict(b, &w); err != nil {
-		return err
-	}
-	k, ok := kindNamed(w.Type)
-	if !ok {
-		return errorf(Malformed, "there is no message type %q", w.Type)
-	}
-	body := k.body()
-	if err := unmarshalStrict(w.Body, body); err != nil {
-		return err
-	}
-	*m = Message{body, w.Openings, w.Sigs}
-	return nil
-}
-
-func unmarshalStrict(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		if CodeOf(err) == Malformed {
-			return err
-		}
-		return errorf(Malformed, "read a message: %v", err)
-	}
-	return nil
-}
-
 // TypeOf is the EIP-712 primary type of a body, "" for nil.
 func TypeOf(b Body) string {
 	if b == nil {
@@ -110,35 +61,52 @@ func TypeOf(b Body) string {
 	return reflect.TypeOf(b).Elem().Name()
 }
 
-// canonicalBody is type code ‖ version ‖ canonical fields.
-func canonicalBody(b Body) []byte {
+// canonicalBody appends type code ‖ version ‖ canonical fields.
+func canonicalBody(buf []byte, b Body) []byte {
 	k, ok := kindNamed(TypeOf(b))
 	if !ok {
-		return nil
+		return buf
 	}
-	return Append([]byte{k.code, formatVersion}, b)
+	return Append(append(buf, k.code, formatVersion), b)
 }
 
 // Commitment is SHA-256(salt ‖ canonical body). It names a message on the ledger without saying anything about it.
 func Commitment(b Body) Hash {
-	s := b.salt()
-	return sha256.Sum256(append(s[:], canonicalBody(b)...))
+	return commitment(b, canonicalBody(make([]byte, 0, 1024), b))
+}
+
+func commitment(b Body, canonical []byte) Hash {
+	h, salt := sha256.New(), b.salt()
+	h.Write(salt[:])
+	h.Write(canonical)
+	return Hash(h.Sum(nil))
 }
 
 // Marshal returns the canonical bytes of the whole message: body, openings, signatures. This is what an attachment or a
 // private collection holds.
 func (m Message) Marshal() []byte {
-	b := canonicalBody(m.Body)
-	out := make([]byte, 0, len(b)+256)
-	out = Append(out, struct{ Body string }{string(b)})
-	return Append(out, struct {
+	b, _ := m.marshal()
+	return b
+}
+
+// marshal returns the canonical bytes and, in them, those of the body.
+func (m Message) marshal() (whole, body []byte) {
+	const count = 4
+	b := canonicalBody(make([]byte, count, 1024), m.Body)
+	n := len(b)
+	binary.BigEndian.PutUint32(b, uint32(n-count)) //nolint:gosec // bounded by the message size
+	b = Append(b, struct {
 		Openings Openings
 		Sigs     []Signature
 	}{m.Openings, m.Sigs})
+	return b, b[count:n]
 }
 
-// Unmarshal reads what Marshal wrote.
+// Unmarshal reads what Marshal wrote, and at most MaxMessage of it.
 func Unmarshal(b []byte) (Message, error) {
+	if len(b) > MaxMessage {
+		return Message{}, errorf(TooLarge, "a message has at most %d bytes", MaxMessage)
+	}
 	var raw struct {
 		Body     string
 		Openings Openings
@@ -202,6 +170,7 @@ func (m *Message) Sign(ledger Hash, keys ...sig.Key) error {
 // signers may do what the message says is Apply's to decide.
 type Verified struct {
 	msg        Message
+	canonical  []byte // of the whole message
 	ledger     Hash
 	commitment Hash
 	signers    []Address
@@ -209,6 +178,9 @@ type Verified struct {
 
 // Message returns the message; its body must not be changed.
 func (v Verified) Message() Message { return v.msg }
+
+// Marshal is the message's Marshal, made once; the bytes must not be changed.
+func (v Verified) Marshal() []byte { return v.canonical }
 
 // Ledger is the id of the ledger that the signatures were made for.
 func (v Verified) Ledger() Hash { return v.ledger }
@@ -220,7 +192,7 @@ func (v Verified) Commitment() Hash { return v.commitment }
 func (v Verified) Signers() []Address { return slices.Clone(v.signers) }
 
 // Verify checks the form of a message and recovers its signers. It is stateless and may run in parallel; it costs about
-// 45 microseconds a signature and 20 for the digest of a typical consent.
+// 60 microseconds a signature and 25 for everything else of a typical consent.
 func Verify(ledger Hash, m Message) (Verified, error) {
 	if m.Body == nil || len(m.Sigs) == 0 {
 		return Verified{}, errorf(Malformed, "a message has a body and at least one signature")
@@ -234,10 +206,11 @@ func Verify(ledger Hash, m Message) (Verified, error) {
 	if err := checkForm(m); err != nil {
 		return Verified{}, err
 	}
-	if len(m.Marshal()) > MaxMessage {
+	canonical, body := m.marshal()
+	if len(canonical) > MaxMessage {
 		return Verified{}, errorf(TooLarge, "a message has at most %d bytes", MaxMessage)
 	}
-	v := Verified{msg: m, ledger: ledger, commitment: Commitment(m.Body)}
+	v := Verified{msg: m, canonical: canonical, ledger: ledger, commitment: commitment(m.Body, body)}
 	digest := Digest(ledger, m.Body)
 	for _, s := range m.Sigs {
 		a, err := sig.Recover(digest, s)
