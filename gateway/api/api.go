@@ -121,7 +121,7 @@ type AccessRequest struct {
 	Action        consent.Coding   `json:"action"`  // FHIR consentaction; an empty code means access
 	Categories    []consent.Coding `json:"categories,omitempty"`
 	ResourceTypes []consent.Coding `json:"resourceTypes,omitempty"`
-	Resources     []Resource       `json:"resources,omitempty"`
+	Resources     []Resource       `json:"resources,omitempty" limit:"256"`
 	Emergency     string           `json:"emergency,omitempty"` // the reason, when the purpose is an emergency
 	RequestID     string           `json:"requestId,omitempty"` // the caller's own reference, kept on record
 }
@@ -149,7 +149,7 @@ type UseReceipt struct {
 
 // Batch asks for several decisions; Answers has as many, in order.
 type Batch struct {
-	Requests []AccessRequest `json:"requests"` // at most 100
+	Requests []AccessRequest `json:"requests" limit:"100"` // at most 100
 }
 
 // Answers are the answers to a Batch.
@@ -167,14 +167,14 @@ type Preview struct {
 	Actor     Actor            `json:"actor"`
 	Purpose   consent.Coding   `json:"purpose"`
 	Action    consent.Coding   `json:"action"`
-	Resources []Resource       `json:"resources,omitempty"`
+	Resources []Resource       `json:"resources,omitempty" limit:"256"`
 }
 
 // ConsentRequest asks a subject for a consent. The subject sees it with the name of the member that asks.
 type ConsentRequest struct {
-	Subject string          `json:"subject"` // pairwise pseudonym
-	Consent consent.Consent `json:"consent"` // what is asked for; the recipient must be the asking member
-	Text    string          `json:"text"`    // the exact text that the person is asked to agree to; consent.textHash is its SHA-256
+	Subject string          `json:"subject"`            // pairwise pseudonym
+	Consent consent.Consent `json:"consent"`            // what is asked for; the recipient must be the asking member
+	Text    string          `json:"text" limit:"20000"` // the exact text that the person is asked to agree to; consent.textHash is its SHA-256
 }
 
 // Asked is a consent request as the subject sees it.
@@ -270,30 +270,48 @@ type Erasure struct {
 	Pending int `json:"pending"`
 }
 
-// AuditFilter selects uses for an auditor. Zero fields select everything.
+// AuditFilter selects uses for an auditor, newest first. Zero fields select everything.
 type AuditFilter struct {
-	From      consent.Millis   `json:"from,omitempty"`
-	To        consent.Millis   `json:"to,omitempty"`
+	From      consent.Millis   `json:"from,omitempty"` // half-open with until
+	Until     consent.Millis   `json:"until,omitempty"`
 	Requester consent.MemberID `json:"requester,omitempty"`
 	Purpose   string           `json:"purpose,omitempty"`
 	Decision  string           `json:"decision,omitempty"`
+	Kind      proof.Kind       `json:"kind,omitempty"`
 	Emergency bool             `json:"emergency,omitempty"`
-	After     consent.Uint64   `json:"after,omitempty"` // continue after this index
-	Limit     int              `json:"limit,omitempty"` // at most 100; 0 means 100
+	Before    consent.Uint64   `json:"before,omitempty"` // continue below this index
+	Limit     int              `json:"limit,omitempty"`  // at most 500; 0 means 100
 }
 
 // AuditUse is a use as an auditor sees it: the subject is a pseudonym that only this auditor has.
 type AuditUse struct {
-	Index   consent.Uint64 `json:"index"`
-	Subject string         `json:"subject"`
-	Erased  bool           `json:"erased,omitempty"` // then Use is absent
-	Use     *proof.Use     `json:"use,omitempty"`    // with the handle and the salt left out
+	Index           consent.Uint64   `json:"index"`
+	Time            consent.Millis   `json:"time"` // of an erased subject's use: whole minutes
+	Subject         consent.Hash     `json:"subject"`
+	Erased          bool             `json:"erased"` // then the rest is not known
+	UseSeq          consent.Uint64   `json:"useSeq"`
+	Kind            proof.Kind       `json:"kind,omitempty"`
+	Requester       consent.MemberID `json:"requester,omitempty"`
+	Roles           []consent.Coding `json:"roles,omitempty"`
+	Purpose         *consent.Coding  `json:"purpose,omitempty"`
+	Action          *consent.Coding  `json:"action,omitempty"`
+	ResourceTypes   []string         `json:"resourceTypes,omitempty"`
+	Resources       int              `json:"resources,omitempty"`
+	Labels          []consent.Coding `json:"labels,omitempty"`
+	Emergency       bool             `json:"emergency,omitempty"`
+	Decision        string           `json:"decision,omitempty"`
+	ConsentDecision string           `json:"consentDecision,omitempty"`
+	Rules           []string         `json:"rules,omitempty"`
+	PolicyDigest    consent.Hash     `json:"policyDigest,omitzero"`
+	CodesDigest     consent.Hash     `json:"codesDigest,omitzero"`
+	Position        consent.Uint64   `json:"position,omitempty"`
 }
 
 // AuditUses is a page of uses.
 type AuditUses struct {
-	Uses []AuditUse     `json:"uses"`
-	Next consent.Uint64 `json:"next"` // AuditFilter.After for the next page; 0 at the end
+	Rows []AuditUse     `json:"rows"`
+	Next consent.Uint64 `json:"next"` // AuditFilter.Before for the next page; 0 at the end
+	Size consent.Uint64 `json:"size"` // uses on record
 }
 
 // ReplayRequest names a use to be decided again. Why goes on record.
@@ -304,7 +322,8 @@ type ReplayRequest struct {
 
 // Replay is a past decision, made again from its sealed input with the archived policies and code systems.
 type Replay struct {
-	Use    AuditUse          `json:"use"`
+	Index  consent.Uint64    `json:"index"`
+	Was    string            `json:"was"` // the decision on record
 	Again  policies.Decision `json:"again"`
 	Same   bool              `json:"same"`
 	Detail string            `json:"detail,omitempty"` // what differs

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
 // Role is who may use a route.
@@ -69,12 +70,19 @@ const (
 	PathEvaluations = "/access/v1/evaluations"
 )
 
-// UsesQuery asks for a statement of uses: those after useSeq `after`, consistent with the log of size `since`.
+// UsesQuery asks for a statement of uses: those after the one that the wallet verified last, consistent with the log as it
+// was then. With Before and Size it asks for the next page of the statement that was of that size.
 type UsesQuery struct {
-	After  string `json:"after,omitempty"`  // useSeq of the newest verified use
-	Since  string `json:"since,omitempty"`  // size of the log when it was verified
-	Before string `json:"before,omitempty"` // page: uses below this useSeq
-	Limit  int    `json:"limit,omitempty"`  // at most 500; 0 means 100
+	After  consent.Uint64 `json:"after,omitempty"`  // useSeq of the newest verified use
+	Since  consent.Uint64 `json:"since,omitempty"`  // size of the log when it was verified
+	Before consent.Uint64 `json:"before,omitempty"` // page: uses below this useSeq
+	Size   consent.Uint64 `json:"size,omitempty"`   // page: the size in the statement's checkpoint
+	Limit  int            `json:"limit,omitempty"`  // at most 500; 0 means 100
+}
+
+// UsesPage is a further page of a statement.
+type UsesPage struct {
+	Entries []proof.Entry `json:"entries"`
 }
 
 var (

@@ -56,27 +56,23 @@ type View struct {
 	Slot      consent.Uint64
 	Seq       consent.Uint64 // of the subject's newest message: the version of this state
 	Position  uint64         // the ledger position that the replica had applied
-	cut       func()
-	left      bool
+	// Refused says why nothing may be permitted on this view: ErrPending, or the replica is stale. Such a view is not counted
+	// as a reader; it is there so that the denial can be put on record.
+	Refused error
+	cut     func()
+	left    bool
 }
 
-// Enter begins a decision: NotFound when there is no such subject, Erased when it was erased, ErrPending while a message of
-// it is on its way, Unavailable when the replica is stale. cut is called, at most once, when the reader must not answer any
-// more: it did not leave in time before a revocation was acknowledged.
+// Enter begins a decision: NotFound when there is no such subject, Erased when it was erased. cut is called, at most once,
+// when the reader must not answer any more: it did not leave in time before a revocation was acknowledged.
 func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
-	if err := r.Fresh(); err != nil {
-		return nil, err
-	}
+	refused := r.Fresh()
 	s := r.subjects.pin(h)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := r.warm(s)
-	switch {
-	case err != nil:
-	case s.hot.state == consent.Gone:
+	if err == nil && s.hot.state == consent.Gone {
 		err = consent.Errorf(consent.Erased, "the subject was erased")
-	case s.pending > 0:
-		err = ErrPending
 	}
 	if err != nil {
 		r.subjects.unpin(s)
@@ -84,7 +80,13 @@ func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
 	}
 	v := &View{
 		r: r, s: s, hot: s.hot, Handle: h, Custodian: s.hot.custodian, Slot: s.hot.slot, Seq: s.hot.seq,
-		Position: r.position.Load(), cut: cut,
+		Position: r.position.Load(), Refused: refused, cut: cut,
+	}
+	if s.pending > 0 {
+		v.Refused = ErrPending
+	}
+	if v.Refused != nil {
+		return v, nil
 	}
 	if s.readers == nil {
 		s.readers = make(map[*View]struct{}, 1)
@@ -115,7 +117,7 @@ func (r *Replica) warm(s *Subject) error {
 			c.Seq, c.Date, c.MaxUses, c.Kind == "ConsentAttest" && !c.Confirmed, r.shapes.intern(r.cfg.Engine.Shape(body)),
 		})
 		if c.MaxUses > 0 && h.permits == nil {
-			if h.permits, err = r.cfg.Permits(s.handle); err != nil {
+			if h.permits, err = r.cfg.Permits(s.handle, rec.Head.Slot); err != nil {
 				return consent.Errorf(consent.Unavailable, "count the uses of a consent: %w", err)
 			}
 		}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,10 +15,12 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 )
 
-// Keys in Badger: a subject's record under "h", a consent's body under "b", the place under "p".
+// Keys in Badger: a subject's record under "h", a consent's body under "b", messages of authorities and members by position
+// under "g", the place under "p".
 const (
 	subjectKeys = "h"
 	bodyKeys    = "b"
+	messageKeys = "g"
 	appliedKey  = "p"
 )
 
@@ -103,12 +106,12 @@ func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
 	return r.keep(txn, h, ev, &rec)
 }
 
-// applyMember notes the id of a member.
+// applyMember keeps a message of authorities or members.
 func (r *Replica) applyMember(txn *badger.Txn, ev network.Event) error {
-	if ev.Event.Member == "" || ev.Event.Type == "Anchor" {
+	if ev.Message == nil || ev.Event.Type == "Anchor" {
 		return nil
 	}
-	return put(txn, rosterKey+string(ev.Event.Member), []byte{1})
+	return put(txn, messageKeys+string(binary.BigEndian.AppendUint64(nil, uint64(ev.Position))), ev.Message.Marshal())
 }
 
 // drop leaves nothing of an erased subject but its head. Its key is gone, or will be before the erasure is acknowledged.
@@ -195,16 +198,22 @@ func (r *Replica) readRaw(key string) (value []byte, err error) {
 	return value, err
 }
 
-func (r *Replica) keys(prefix string) (keys []string, err error) {
-	err = r.db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(prefix)})
+// each calls fn for the keys with a prefix, in order.
+func (r *Replica) each(prefix string, fn func(key string, value []byte) error) error {
+	return r.db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100, Prefix: []byte(prefix)})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
-			keys = append(keys, string(it.Item().Key()))
+			b, err := it.Item().ValueCopy(nil)
+			if err != nil {
+				return err
+			}
+			if err := fn(string(it.Item().Key()), b); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
-	return keys, err
 }
 
 // Body returns the consent with this seq as it was signed or attested.

@@ -47,7 +47,7 @@ type Config struct {
 	OnEvent  func(network.Event)
 	// Permits counts the permits on record under each consent of a subject that limits its uses. It is asked once when a
 	// subject with such a consent comes into memory.
-	Permits func(consent.SubjectID) (map[consent.Uint64]uint64, error)
+	Permits func(h consent.SubjectID, slot consent.Uint64) (map[consent.Uint64]uint64, error)
 	Now     func() time.Time
 }
 

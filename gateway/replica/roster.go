@@ -2,7 +2,6 @@ package replica
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
@@ -14,9 +13,9 @@ type roster struct {
 	members map[consent.MemberID]consent.Member
 	byKey   map[consent.Address]consent.MemberID
 	names   []consent.MemberID
+	// messages are Init, AuthorityChange, Close and Member…, in order.
+	messages []consent.Message
 }
-
-const rosterKey = "m"
 
 // loadRoster reads the authorities and the members again. Member ids are kept in the index as the leaves name them.
 func (r *Replica) loadRoster() error {
@@ -31,11 +30,16 @@ func (r *Replica) loadRoster() error {
 			return err
 		}
 	}
-	ids, err := r.memberIDs()
-	if err != nil {
+	var err error
+	if next.messages, err = r.loadMessages(); err != nil {
 		return err
 	}
-	for _, id := range ids {
+	for _, m := range next.messages {
+		admitted, ok := m.Body.(*consent.MemberAdmit)
+		if !ok {
+			continue
+		}
+		id := admitted.Member
 		b, err := r.cfg.Ledger.Get(consent.MemberKey(id))
 		if err != nil {
 			return err
@@ -53,18 +57,6 @@ func (r *Replica) loadRoster() error {
 	slices.Sort(next.names)
 	r.roster.Store(&next)
 	return nil
-}
-
-func (r *Replica) memberIDs() ([]consent.MemberID, error) {
-	keys, err := r.keys(rosterKey)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]consent.MemberID, len(keys))
-	for i, k := range keys {
-		ids[i] = consent.MemberID(strings.TrimPrefix(k, rosterKey))
-	}
-	return ids, nil
 }
 
 // Genesis is the ledger's record of itself.
@@ -127,4 +119,17 @@ func (r *Replica) Consents(h consent.SubjectID) ([]Held, error) {
 		}
 	}
 	return rec.Consents, err
+}
+
+// MemberMessages returns the messages that made the authorities and members what they are, in the ledger's order.
+func (r *Replica) MemberMessages() []consent.Message { return r.roster.Load().messages }
+
+// loadMessages reads the messages of authorities and members, which nobody seals: they are public.
+func (r *Replica) loadMessages() (ms []consent.Message, err error) {
+	err = r.each(messageKeys, func(_ string, b []byte) error {
+		m, err := consent.Unmarshal(b)
+		ms = append(ms, m)
+		return err
+	})
+	return ms, err
 }

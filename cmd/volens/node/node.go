@@ -1,0 +1,425 @@
+// Package node composes a running node of the parts: vault, embedded ledger, use log, replica, decisions and gateway, over
+// a set of folders. The commands serve, demo, bench and ledger all stand on it.
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/sig"
+	"github.com/volens-ledger/volens/gateway"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/replica"
+	"github.com/volens-ledger/volens/gateway/uses"
+	"github.com/volens-ledger/volens/network/embedded"
+	"github.com/volens-ledger/volens/network/journal"
+	"github.com/volens-ledger/volens/network/vault"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// Config says what to run. Paths and Listen are needed.
+type Config struct {
+	Paths       Paths
+	Listen      string // address of the public listener, e.g. 127.0.0.1:8080
+	Origin      string // scheme://host[:port] as clients see it; "" means http://Listen
+	Debug       string // loopback address for metrics and profiles; "" for none
+	Store       gateway.Store
+	Algorithm   policies.Algorithm
+	Implicit    policies.Implicit
+	FreeReserve int64 // bytes of disk kept free; 0 means 1 GiB, negative none
+	SignIns     int   // sign-ins a minute from one address; 0 means the default of package auth
+	Connections int   // at a time; 0 means 4096
+	Version     string
+	Progress    func(what string, done, total int64)
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+// Node is a running node.
+type Node struct {
+	Ledger  *embedded.Ledger
+	Vault   *vault.Vault
+	Uses    *uses.Log
+	Replica *replica.Replica
+	Engine  *policies.Engine
+	Gateway *gateway.Gateway
+
+	cfg      Config
+	url      string
+	listener net.Listener
+	servers  []*http.Server
+	closers  []func() error
+	stop     context.CancelFunc
+	failed   chan error
+}
+
+// Init makes a node's folders, keys, vault, ledger and use log, and puts the genesis on the ledger. It refuses folders that
+// are not empty. custodian is the member whose subjects the node will serve; "" for none.
+func Init(ctx context.Context, p Paths, genesis consent.Message, custodian consent.MemberID, key sig.Key) error {
+	g, ok := genesis.Body.(*consent.Init)
+	if !ok {
+		return errors.New("the genesis is an Init message")
+	}
+	for _, dir := range p.folders() {
+		if es, err := os.ReadDir(dir); err == nil && len(es) > 0 {
+			return fmt.Errorf("%s is not empty: a node is made in empty folders", dir)
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the node's folders: %w", err)
+		}
+	}
+	id := consent.LedgerID(g)
+	steps := []func() error{
+		func() error { return newLogKey(filepath.Join(p.Keys, ledgerKeyFile), "volens-ledger-"+id.String()[:8]) },
+		func() error { return newLogKey(filepath.Join(p.Keys, usesKeyFile), "volens-uses-"+id.String()[:8]) },
+		func() error { return writeSecret(filepath.Join(p.Keys, secretFile)) },
+		func() error {
+			if custodian == "" {
+				return nil
+			}
+			return writeCustodian(filepath.Join(p.Keys, custodianKeyFile), custodian, key)
+		},
+		func() error {
+			b, err := json.MarshalIndent(genesis, "", " ")
+			if err != nil {
+				return err
+			}
+			return writeNew(p.genesis(), b)
+		},
+		func() error { return vault.Init(ctx, p.vault()) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return initLogs(ctx, p, genesis, id)
+}
+
+func initLogs(ctx context.Context, p Paths, genesis consent.Message, id consent.Hash) error {
+	v, err := vault.Open(ctx, p.vault())
+	if err != nil {
+		return err
+	}
+	lc, err := LedgerConfig(p, id)
+	if err == nil {
+		lc.Vault = v
+		_, err = embedded.Init(ctx, lc, genesis)
+	}
+	if err == nil {
+		var uc uses.Config
+		if uc, err = usesConfig(p, id); err == nil {
+			uc.Vault = v
+			err = uses.Init(uc)
+		}
+	}
+	return errors.Join(err, v.Close())
+}
+
+func (p Paths) vault() vault.Config {
+	return vault.Config{Dir: filepath.Join(p.Data, "vault"), EpochKeyPath: filepath.Join(p.Keys, epochKeyFile)}
+}
+
+// LedgerConfig is the embedded ledger's configuration, but for its vault.
+func LedgerConfig(p Paths, id consent.Hash) (embedded.Config, error) {
+	k, err := readLogKey(filepath.Join(p.Keys, ledgerKeyFile))
+	if err != nil {
+		return embedded.Config{}, err
+	}
+	return embedded.Config{
+		Dir: filepath.Join(p.Data, "ledger"), AnchorPath: filepath.Join(p.Anchors, "ledger"), Ledger: id, Signer: k.signer, Verifier: k.verifier,
+	}, nil
+}
+
+// UsesOrigin is the checkpoint origin line of a ledger's use log.
+func UsesOrigin(id consent.Hash) string { return "volens/uses/" + id.String() }
+
+func usesConfig(p Paths, id consent.Hash) (uses.Config, error) {
+	k, err := readLogKey(filepath.Join(p.Keys, usesKeyFile))
+	if err != nil {
+		return uses.Config{}, err
+	}
+	secret, err := readHex32(filepath.Join(p.Keys, secretFile))
+	return uses.Config{
+		Journal: journal.Config{
+			Dir: filepath.Join(p.Data, "uses"), AnchorPath: filepath.Join(p.Anchors, "uses"), Origin: UsesOrigin(id), Signer: k.signer, Verifier: k.verifier,
+		},
+		IndexDir: filepath.Join(p.Data, "uses-index"), Secret: secret[:],
+	}, err
+}
+
+// Start opens everything and serves. It returns when the node is ready.
+func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
+	n := &Node{cfg: cfg.withDefaults(), failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	debug.SetGCPercent(50) // a million subjects live in memory; a tighter heap is worth a little more collecting
+	genesis, id, err := ReadGenesis(cfg.Paths)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.openLogs(ctx, id); err != nil {
+		return nil, err
+	}
+	if err := n.openGateway(ctx, genesis, id); err != nil {
+		return nil, err
+	}
+	return n, n.serve()
+}
+
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.FreeReserve == 0 {
+		c.FreeReserve = 1 << 30
+	}
+	if c.Connections == 0 {
+		c.Connections = 4096
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.FreeReserve = max(c.FreeReserve, 0)
+	return c
+}
+
+func (n *Node) progress(what string) func(done, total int64) {
+	if n.cfg.Progress == nil {
+		return nil
+	}
+	return func(done, total int64) { n.cfg.Progress(what, done, total) }
+}
+
+func (n *Node) openLogs(ctx context.Context, id consent.Hash) error {
+	vc := n.cfg.Paths.vault()
+	vc.Progress = n.progress("keys")
+	v, err := vault.Open(ctx, vc)
+	if err != nil {
+		return err
+	}
+	n.Vault = v
+	n.closers = append(n.closers, v.Close)
+	lc, err := LedgerConfig(n.cfg.Paths, id)
+	if err != nil {
+		return err
+	}
+	lc.Vault, lc.FreeReserve, lc.Now, lc.Progress = v, n.cfg.FreeReserve, n.cfg.Now, n.progress("ledger")
+	if n.Ledger, err = embedded.Open(ctx, lc); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.Ledger.Close)
+	if n.Engine, err = policies.New(policies.Config{Algorithm: n.cfg.Algorithm, Implicit: n.cfg.Implicit}); err != nil {
+		return err
+	}
+	return n.archive()
+}
+
+func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id consent.Hash) error {
+	p, notices := n.cfg.Paths, gateway.NewNotices()
+	uc, err := usesConfig(p, id)
+	if err != nil {
+		return err
+	}
+	uc.Vault, uc.Notify = n.Vault, notices.Use
+	uc.Journal.FreeReserve, uc.Journal.Progress = n.cfg.FreeReserve, n.progress("uses")
+	if n.Uses, err = uses.Open(ctx, uc); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.Uses.Close)
+	n.Replica, err = replica.Open(ctx, replica.Config{
+		Dir: p.Data, Ledger: n.Ledger, Vault: n.Vault, Engine: n.Engine, OnEvent: notices.Event, Now: n.cfg.Now,
+		Permits: func(h consent.SubjectID, slot consent.Uint64) (map[consent.Uint64]uint64, error) {
+			return access.Permits(context.Background(), n.Uses, h, slot)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.Replica.Close)
+	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	n.url = n.cfg.Origin
+	if n.url == "" {
+		n.url = "http://" + n.listener.Addr().String()
+	}
+	gc, err := n.gatewayConfig(genesis, id)
+	if err != nil {
+		return err
+	}
+	gc.Notices = notices
+	if n.Gateway, err = gateway.New(gc); err != nil {
+		return err
+	}
+	return n.Gateway.LoadLinks(ctx)
+}
+
+func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.Config, error) {
+	p := n.cfg.Paths
+	secret, err := readHex32(filepath.Join(p.Keys, secretFile))
+	if err != nil {
+		return gateway.Config{}, err
+	}
+	service, err := auth.New(auth.Config{Origin: n.url, Now: n.cfg.Now, SignInsPerRemote: n.cfg.SignIns, SignInsPerKey: n.cfg.SignIns}, n.Replica)
+	if err != nil {
+		return gateway.Config{}, err
+	}
+	info, err := n.info(id)
+	if err != nil {
+		return gateway.Config{}, err
+	}
+	gc := gateway.Config{
+		Ledger: n.Ledger, LedgerLog: n.Ledger.Log(), Genesis: genesis, Replica: n.Replica, Engine: n.Engine, Archive: n.unarchive,
+		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Info: info, Origin: n.url,
+		Log: n.cfg.Log, Now: n.cfg.Now,
+	}
+	m, k, ok, err := readCustodian(filepath.Join(p.Keys, custodianKeyFile))
+	if ok {
+		gc.Custodian = &gateway.Custodian{Member: m, Key: k}
+		gc.Info.Custodian = m
+	}
+	return gc, err
+}
+
+// info is the constant part of what the gateway says of itself.
+func (n *Node) info(id consent.Hash) (api.Ledger, error) {
+	lk, err := readLogKey(filepath.Join(n.cfg.Paths.Keys, ledgerKeyFile))
+	if err != nil {
+		return api.Ledger{}, err
+	}
+	uk, err := readLogKey(filepath.Join(n.cfg.Paths.Keys, usesKeyFile))
+	policy, codes := n.Engine.Digests()
+	return api.Ledger{
+		ID: id, Name: n.Replica.Genesis().Name, ChainID: consent.ChainID, Origin: embedded.Origin(id), Key: lk.public, UsesOrigin: UsesOrigin(id),
+		UsesKey: uk.public, Algorithm: n.cfg.Algorithm, Implicit: n.cfg.Implicit, PolicyDigest: policy, CodesDigest: codes, Version: n.cfg.Version,
+	}, err
+}
+
+// archive keeps the engine's policies and code systems, by their digests, for ever: any decision can be made again with
+// them.
+func (n *Node) archive() error {
+	file, _, err := n.Engine.Archive()
+	if err != nil {
+		return err
+	}
+	path := n.archived(n.Engine.Digests())
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the archive: %w", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	return writeNew(path, file)
+}
+
+func (n *Node) archived(policy, codes [32]byte) string {
+	return filepath.Join(n.cfg.Paths.Data, "archive", consent.Hash(policy).String()+"-"+consent.Hash(codes).String()+".tar")
+}
+
+// unarchive returns an engine like the one that made the decision of a use.
+func (n *Node) unarchive(u uses.Use) (*policies.Engine, error) {
+	b, err := os.ReadFile(n.archived(u.PolicyDigest, u.CodesDigest))
+	if err != nil {
+		return nil, consent.Errorf(consent.NotFound, "the archive has not the policies of this decision")
+	}
+	return policies.FromArchive(b, policies.Config{
+		Algorithm: policies.Algorithm(u.Algorithm), Implicit: policies.Implicit(u.Implicit), MemoEntries: -1,
+	})
+}
+
+func (n *Node) serve() error {
+	run, stop := context.WithCancel(context.Background())
+	n.stop = stop
+	go n.Gateway.Sweep(run)
+	n.listenTo(n.Gateway, netutil.LimitListener(n.listener, n.cfg.Connections))
+	if n.cfg.Debug == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(n.cfg.Debug)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("the debug listener %q is not on a loopback address", n.cfg.Debug)
+	}
+	l, err := net.Listen("tcp", n.cfg.Debug)
+	if err != nil {
+		return fmt.Errorf("listen for debugging: %w", err)
+	}
+	n.listenTo(n.Gateway.Debug(), l)
+	return nil
+}
+
+func (n *Node) listenTo(h http.Handler, l net.Listener) {
+	s := gateway.Server(h, n.cfg.Log)
+	n.servers = append(n.servers, s)
+	go func() {
+		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			select {
+			case n.failed <- err:
+			default:
+			}
+		}
+	}()
+}
+
+// URL is where the node is served, as clients see it.
+func (n *Node) URL() string { return n.url }
+
+// Wait returns when ctx ends, or with an error when the node cannot go on: a listener failed, or storage did. A node whose
+// storage failed must be started again, so that the disk says what is there.
+func (n *Node) Wait(ctx context.Context) error {
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-n.failed:
+			return err
+		case <-t.C:
+			if err := errors.Join(n.Ledger.Log().Fenced(), n.Uses.Fenced(), n.Replica.Failed()); err != nil {
+				return fmt.Errorf("storage failed, nothing is acknowledged any more: %w", err)
+			}
+		}
+	}
+}
+
+// Close stops serving and closes everything, newest first.
+func (n *Node) Close(ctx context.Context) error {
+	var errs []error
+	if n.stop != nil {
+		n.stop()
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for _, s := range n.servers {
+		if err := s.Shutdown(ctx); err != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	if len(n.servers) == 0 && n.listener != nil {
+		errs = append(errs, n.listener.Close())
+	}
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		errs = append(errs, n.closers[i]())
+	}
+	n.closers, n.servers = nil, nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,112 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// input is what a use keeps for its replay: the question as it was put, and which consents were in force. Their bodies are
+// on the ledger. It is sealed beside the use, in canonical bytes.
+type input struct {
+	Version  string
+	Question policies.Request
+	Consents []inForce
+}
+
+// inForce is one consent as the evaluator was given it.
+type inForce struct {
+	Seq      consent.Uint64
+	Date     consent.Millis
+	Attested bool
+	UsesLeft *consent.Uint64
+}
+
+const inputVersion = "1"
+
+func encodeInput(q policies.Request, recs []policies.Record) []byte {
+	in := input{Version: inputVersion, Question: q, Consents: make([]inForce, len(recs))}
+	for i, r := range recs {
+		n, _ := strconv.ParseUint(r.ID, 10, 64) //nolint:errcheck // ids are seqs
+		in.Consents[i] = inForce{consent.Uint64(n), r.Date, r.Attested, r.UsesLeft}
+	}
+	return consent.Append(nil, in)
+}
+
+// Replay decides again what the use records, from its sealed input, with the engine that has the use's policy and codes. It
+// reports the new decision and what differs from the record, "" when nothing does.
+func (s *Service) Replay(ctx context.Context, u proof.Use, sealed []byte, engine *policies.Engine) (policies.Decision, string, error) {
+	if u.Kind != proof.Decision {
+		return policies.Decision{}, "", consent.Errorf(consent.Malformed, "only decisions can be made again")
+	}
+	var in input
+	if err := consent.Decode(sealed, &in); err != nil {
+		return policies.Decision{}, "", err
+	}
+	if len(u.Reasons) > 0 && u.Reasons[0].Rule == "0" {
+		return policies.Decision{}, "", consent.Errorf(consent.WrongState, "the gateway refused to decide then (%s); there is nothing to make again", u.Reasons[0].Code)
+	}
+	recs := make([]policies.Record, len(in.Consents))
+	for i, c := range in.Consents {
+		body, err := s.cfg.Replica.Body(u.Handle, c.Seq)
+		if err != nil {
+			return policies.Decision{}, "", err
+		}
+		recs[i] = policies.Record{
+			ID: strconv.FormatUint(uint64(c.Seq), 10), Status: policies.Active, Date: c.Date, Attested: c.Attested,
+			UsesLeft: c.UsesLeft, Consent: body,
+		}
+	}
+	d, err := engine.Decide(ctx, in.Question, recs)
+	if err != nil {
+		return d, "", err
+	}
+	return d, differs(u, d), nil
+}
+
+func differs(u proof.Use, d policies.Decision) string {
+	switch {
+	case u.Decision != d.Decision:
+		return "decision"
+	case u.ConsentDecision != d.ConsentDecision:
+		return "consentDecision"
+	case !slices.Equal(u.Consents, seqs(d.Consents)):
+		return "consents"
+	case !slices.Equal(u.Rules, d.Rules) && len(u.Rules)+len(d.Rules) > 0:
+		return "rules"
+	case u.PolicyDigest.String() != d.PolicyDigest || u.CodesDigest.String() != d.CodesDigest:
+		return "digests"
+	}
+	return ""
+}
+
+// Preview decides as if the patient's consents were others: with one added, in the place of another, or without some.
+// Nothing is put on record and nothing is reserved.
+func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Preview, roles []string) (policies.Decision, error) {
+	view, err := s.cfg.Replica.Enter(h, nil)
+	if err != nil {
+		return policies.Decision{}, err
+	}
+	defer view.Leave()
+	now := consent.Millis(s.cfg.Now().UnixMilli())
+	recs := slices.DeleteFunc(view.Records(), func(r policies.Record) bool {
+		seq := seqs([]string{r.ID})[0]
+		return slices.Contains(p.Revoke, seq) || p.Replaces != 0 && p.Replaces == seq
+	})
+	if p.Consent != nil {
+		if err := p.Consent.Check(); err != nil {
+			return policies.Decision{}, err
+		}
+		recs = append(recs, policies.Record{ID: "preview", Status: policies.Active, Date: now, Consent: *p.Consent})
+	}
+	req := api.AccessRequest{Actor: p.Actor, Purpose: p.Purpose, Action: p.Action, Resources: p.Resources, Emergency: "preview"}
+	if err := check(req); err != nil {
+		return policies.Decision{}, err
+	}
+	return s.cfg.Engine.Decide(ctx, question(Requester{Member: p.Member, Roles: roles}, req, view.Custodian, now), recs)
+}

@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/network/journal"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// auditUses lists uses for an auditor. That somebody looked is itself put on record, once for each subject on the page,
+// before the page is sent.
+func (g *Gateway) auditUses(c *gin.Context) {
+	var f api.AuditFilter
+	if !decode(c, &f) {
+		return
+	}
+	by := principal(c).Member
+	page, err := g.cfg.Uses.List(c, by, uses.Filter{
+		From: f.From, Until: f.Until, Requester: f.Requester, Purpose: f.Purpose, Decision: f.Decision, Kind: f.Kind, Emergency: f.Emergency,
+	}, f.Before, f.Limit)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	out := api.AuditUses{Rows: make([]api.AuditUse, len(page.Rows)), Next: page.Next, Size: page.Size}
+	seen := map[consent.Hash]bool{}
+	for i, r := range page.Rows {
+		out.Rows[i] = api.AuditUse(r)
+		if r.Erased || seen[r.Subject] {
+			continue
+		}
+		seen[r.Subject] = true
+		u, _, err := g.cfg.Uses.Open(r.Index)
+		if err == nil {
+			err = g.recordRead(c, u.Handle, proof.Read, by, "an auditor looked at the use log")
+		}
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+	}
+	answer(c, http.StatusOK, out)
+}
+
+// replay makes a past decision again, after putting on record that its input was opened.
+func (g *Gateway) replay(c *gin.Context) {
+	var q api.ReplayRequest
+	if !decode(c, &q) {
+		return
+	}
+	u, input, err := g.cfg.Uses.Open(q.Index)
+	if err == nil {
+		err = g.recordRead(c, u.Handle, proof.Replay, principal(c).Member, strings.TrimSpace("an auditor made a past decision again. "+q.Why))
+	}
+	var engine *policies.Engine
+	if err == nil {
+		engine, err = g.cfg.Archive(u)
+	}
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	d, detail, err := g.access.Replay(c, u, input, engine)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, api.Replay{Index: q.Index, Was: u.Decision, Again: d, Same: detail == "", Detail: detail})
+}
+
+// log returns the journal that a tile route names.
+func (g *Gateway) log(c *gin.Context) (*journal.Log, bool) {
+	switch c.Param("log") {
+	case "uses":
+		return g.cfg.Uses.Journal(), true
+	case "ledger":
+		if g.cfg.LedgerLog != nil {
+			return g.cfg.LedgerLog, true
+		}
+	}
+	problem(c, consent.NotFound, "there are the logs ledger and uses")
+	return nil, false
+}
+
+func (g *Gateway) checkpoint(c *gin.Context) {
+	if l, ok := g.log(c); ok {
+		c.Data(http.StatusOK, "text/plain; charset=utf-8", bytes.Clone(l.Durable().Note))
+	}
+}
+
+// tile serves C2SP tlog-tiles: tile/<L>/<N>[.p/<W>] and tile/entries/<N>[.p/<W>].
+func (g *Gateway) tile(c *gin.Context) {
+	l, ok := g.log(c)
+	if !ok {
+		return
+	}
+	path := strings.TrimPrefix(c.Param("tile"), "/")
+	data := strings.HasPrefix(path, "entries/")
+	if data {
+		path = "data/" + strings.TrimPrefix(path, "entries/")
+	}
+	t, err := tlog.ParseTilePath("tile/8/" + path)
+	if err != nil {
+		problem(c, consent.NotFound, "there is no such tile")
+		return
+	}
+	var b []byte
+	if data {
+		b, err = l.ReadEntries(c, t.N, t.W)
+	} else {
+		b, err = l.ReadTile(t)
+	}
+	if err != nil {
+		problem(c, consent.NotFound, "there is no such tile")
+		return
+	}
+	c.Header("Content-Length", strconv.Itoa(len(b)))
+	c.Data(http.StatusOK, "application/octet-stream", b)
+}
+
+// sizeOf is the size of the log in a statement's checkpoint.
+func (g *Gateway) sizeOf(s proof.Statement) int64 {
+	cp, err := tlog.ParseTree([]byte(s.Checkpoint[:strings.Index(s.Checkpoint, "\n\n")+1]))
+	if err == nil {
+		return cp.N
+	}
+	lines := strings.Split(s.Checkpoint, "\n")
+	n, err := strconv.ParseInt(lines[min(1, len(lines)-1)], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

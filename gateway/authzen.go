@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// The OpenID AuthZEN Authorization API 1.0, over the same decision path. How its terms map:
+//
+//	subject   {type: "user", id: the actor's reference, e.g. Practitioner/bob; properties: {groups}}
+//	action    {name: FHIR consentaction: access, use, disclose, collect, correct}
+//	resource  {type: "patient", id: the pairwise pseudonym; properties: {resourceTypes, resources}}
+//	context   {purpose, emergency, requestId}
+type evaluationRequest struct {
+	Subject  *azSubject  `json:"subject,omitempty"`
+	Action   *azAction   `json:"action,omitempty"`
+	Resource *azResource `json:"resource,omitempty"`
+	Context  *azContext  `json:"context,omitempty"`
+}
+
+type azSubject struct {
+	Type       string `json:"type"`
+	ID         string `json:"id"`
+	Properties struct {
+		Groups []string `json:"groups,omitempty"`
+	} `json:"properties,omitzero"`
+}
+
+type azAction struct {
+	Name string `json:"name"`
+}
+
+type azResource struct {
+	Type       string `json:"type"`
+	ID         string `json:"id"`
+	Properties struct {
+		ResourceTypes []string            `json:"resourceTypes,omitempty"`
+		Resources     []policies.Resource `json:"resources,omitempty" limit:"256"`
+	} `json:"properties,omitzero"`
+}
+
+type azContext struct {
+	Purpose   string `json:"purpose"`
+	Emergency string `json:"emergency,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+}
+
+type evaluationAnswer struct {
+	Decision bool       `json:"decision"`
+	Context  api.Access `json:"context"`
+}
+
+type evaluationsRequest struct {
+	evaluationRequest
+	Evaluations []evaluationRequest `json:"evaluations" limit:"100"`
+	Options     struct {
+		Semantic string `json:"evaluations_semantic,omitempty"` //nolint:tagliatelle // AuthZEN's name
+	} `json:"options,omitzero"`
+}
+
+type evaluationsAnswer struct {
+	Evaluations []evaluationAnswer `json:"evaluations"`
+}
+
+// request is the evaluation as an access request; what it lacks comes from the defaults.
+func (e evaluationRequest) request(d evaluationRequest) (api.AccessRequest, error) {
+	s, a, r, x := first(e.Subject, d.Subject), first(e.Action, d.Action), first(e.Resource, d.Resource), first(e.Context, d.Context)
+	if s == nil || a == nil || r == nil || x == nil || r.Type != "patient" || s.Type != "user" {
+		return api.AccessRequest{}, consent.Errorf(consent.Malformed,
+			"an evaluation has subject (type user), action, resource (type patient) and context with a purpose")
+	}
+	req := api.AccessRequest{
+		Subject: r.ID, Actor: api.Actor{Reference: s.ID, Groups: s.Properties.Groups}, Purpose: consent.Coding{Code: x.Purpose},
+		Action: consent.Coding{Code: a.Name}, Resources: r.Properties.Resources, Emergency: x.Emergency, RequestID: x.RequestID,
+	}
+	for _, t := range r.Properties.ResourceTypes {
+		req.ResourceTypes = append(req.ResourceTypes, consent.Coding{Code: t})
+	}
+	return req, nil
+}
+
+func first[T any](a, b *T) *T {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func evaluated(a *access.Answer) evaluationAnswer {
+	return evaluationAnswer{Decision: a.Decision.Decision == policies.Permit, Context: a.Access}
+}
+
+func (g *Gateway) evaluation(c *gin.Context) {
+	var e evaluationRequest
+	if !decode(c, &e) {
+		return
+	}
+	as, ok := g.evaluate(c, []evaluationRequest{e}, evaluationRequest{})
+	defer done(as)
+	if ok {
+		g.release(c, evaluated(as[0]), as...)
+	}
+}
+
+// evaluations answers with the semantic execute_all, the only one offered: every evaluation is decided and on record.
+func (g *Gateway) evaluations(c *gin.Context) {
+	var e evaluationsRequest
+	if !decode(c, &e) {
+		return
+	}
+	if s := e.Options.Semantic; s != "" && s != "execute_all" {
+		problem(c, consent.Malformed, "evaluations_semantic is execute_all")
+		return
+	}
+	if len(e.Evaluations) == 0 {
+		e.Evaluations = []evaluationRequest{{}}
+	}
+	as, ok := g.evaluate(c, e.Evaluations, e.evaluationRequest)
+	defer done(as)
+	if !ok {
+		return
+	}
+	out := evaluationsAnswer{Evaluations: make([]evaluationAnswer, len(as))}
+	for i, a := range as {
+		out.Evaluations[i] = evaluated(a)
+	}
+	g.release(c, out, as...)
+}
+
+func (g *Gateway) evaluate(c *gin.Context, es []evaluationRequest, defaults evaluationRequest) ([]*access.Answer, bool) {
+	reqs := make([]api.AccessRequest, len(es))
+	for i, e := range es {
+		r, err := e.request(defaults)
+		if err != nil {
+			refuse(c, err)
+			return nil, false
+		}
+		reqs[i] = r
+	}
+	as, err := g.batch(c, requester(c, "authzen"), reqs)
+	if err != nil {
+		refuse(c, err)
+		return as, false
+	}
+	for _, a := range as {
+		g.metrics.decided(a.Decision.Decision)
+	}
+	return as, true
+}
+
+func (g *Gateway) authzenConfiguration(c *gin.Context) {
+	origin := g.cfg.Origin
+	answer(c, http.StatusOK, map[string]string{
+		"policy_decision_point":       origin,
+		"access_evaluation_endpoint":  origin + api.PathEvaluation,
+		"access_evaluations_endpoint": origin + api.PathEvaluations,
+	})
+}

@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/network/journal"
+)
+
+// links joins handles and the custodian's record numbers, in memory only. Each link is durable as the sealed input of the
+// handle's first use, so it is gone for good when the handle is erased; nothing on disk has to be cleaned up.
+type links struct {
+	mu      sync.RWMutex
+	handles map[string]consent.SubjectID
+	locals  map[consent.SubjectID]string
+}
+
+func (l *links) put(h consent.SubjectID, local string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.handles == nil {
+		l.handles, l.locals = map[string]consent.SubjectID{}, map[consent.SubjectID]string{}
+	}
+	l.handles[local], l.locals[h] = h, local
+}
+
+func (l *links) drop(h consent.SubjectID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.handles, l.locals[h])
+	delete(l.locals, h)
+}
+
+func (l *links) handle(local string) (consent.SubjectID, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	h, ok := l.handles[local]
+	return h, ok
+}
+
+func (l *links) localID(h consent.SubjectID) (string, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	s, ok := l.locals[h]
+	return s, ok
+}
+
+// LoadLinks reads the links of all subjects that are not erased. A gateway with a custodian calls it before it serves.
+func (g *Gateway) LoadLinks(ctx context.Context) error {
+	if g.cfg.Custodian == nil {
+		return nil
+	}
+	log := g.cfg.Uses.Journal()
+	err := log.Scan(ctx, 0, log.Durable().Size, func(i int64, r journal.Record) error {
+		leaf, err := proof.ParseLeaf(r.Leaf)
+		if err != nil || leaf.UseSeq != 1 {
+			return err
+		}
+		u, input, err := g.cfg.Uses.Open(consent.Uint64(i)) //nolint:gosec // not negative
+		switch {
+		case errors.Is(err, &consent.Error{Code: consent.Erased}):
+			return nil
+		case err != nil:
+			return err
+		}
+		if u.Kind == kindEnrolment {
+			g.links.put(u.Handle, string(input))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the links to local records: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/uses"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+)
+
+// view returns the handle whose records the principal may see. A delegate's look is itself put on record.
+func (g *Gateway) view(c *gin.Context, what string) (consent.SubjectID, bool) {
+	p := principal(c)
+	if !p.May(consent.ScopeView) {
+		problem(c, consent.Unauthorized, "your delegation does not cover this")
+		return consent.SubjectID{}, false
+	}
+	if p.Has(auth.Delegate) {
+		if err := g.recordRead(c, p.Handle, proof.Read, "", "a delegate looked at "+what); err != nil {
+			refuse(c, err)
+			return consent.SubjectID{}, false
+		}
+	}
+	return p.Handle, true
+}
+
+// recordRead puts a look at a subject's records on record, before it happens.
+func (g *Gateway) recordRead(ctx context.Context, h consent.SubjectID, kind proof.Kind, by consent.MemberID, what string) error {
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok {
+		return consent.Errorf(consent.NotFound, "there is no such subject")
+	}
+	_, err := g.cfg.Uses.Record(ctx, head.Slot, proof.Use{
+		Handle: h, Time: consent.Millis(g.cfg.Now().UnixMilli()), Kind: kind, Requester: by, Channel: "rest",
+		Action: consent.Coding{Code: "access"}, Decision: proof.Permit, Position: consent.Uint64(g.cfg.Replica.Position()),
+		Sentence: proof.Sentence{Code: string(kind), Text: what},
+	}, nil)
+	return err
+}
+
+func (g *Gateway) me(c *gin.Context) {
+	h, ok := g.view(c, "where the handle stands")
+	if !ok {
+		return
+	}
+	me, err := g.meOf(h)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, me)
+}
+
+func (g *Gateway) meOf(h consent.SubjectID) (api.Me, error) {
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok {
+		return api.Me{}, consent.Errorf(consent.NotFound, "there is no such subject")
+	}
+	me := api.Me{
+		Handle: h, Custodian: head.Custodian, State: head.State, Slot: head.Slot, Seq: head.Seq, Prev: head.Prev, Deadline: head.Deadline,
+	}
+	ds, err := g.cfg.Replica.Delegations(h)
+	if err != nil {
+		return api.Me{}, err
+	}
+	for _, d := range ds {
+		me.Delegations = append(me.Delegations, api.Delegation{Delegate: d.Delegate, Status: d.Status})
+	}
+	return me, nil
+}
+
+func (g *Gateway) consents(c *gin.Context) {
+	h, ok := g.view(c, "the consents")
+	if !ok {
+		return
+	}
+	list, err := g.consentsOf(h)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, api.Consents{Consents: list})
+}
+
+// consentsOf lists a subject's consents, newest first.
+func (g *Gateway) consentsOf(h consent.SubjectID) ([]api.Consent, error) {
+	held, err := g.cfg.Replica.Consents(h)
+	if err != nil {
+		return nil, err
+	}
+	var permits map[consent.Uint64]uint64
+	list := make([]api.Consent, 0, len(held))
+	for i := len(held) - 1; i >= 0; i-- {
+		k := held[i]
+		body, err := g.cfg.Replica.Body(h, k.Seq)
+		if err != nil {
+			return nil, err
+		}
+		if k.MaxUses > 0 && permits == nil {
+			if permits, err = g.permits(h); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, api.Consent{
+			Seq: k.Seq, Kind: k.Kind, Status: k.Status, Signed: k.Kind == "ConsentGrant" || k.Confirmed, Date: k.Date, Ended: k.Ended,
+			Commitment: k.Commitment, Request: k.Request, Replaces: k.Replaces, Uses: consent.Uint64(permits[k.Seq]), Consent: body,
+		})
+	}
+	return list, nil
+}
+
+func (g *Gateway) permits(h consent.SubjectID) (map[consent.Uint64]uint64, error) {
+	head, _ := g.cfg.Replica.Head(h)
+	return access.Permits(context.Background(), g.cfg.Uses, h, head.Slot)
+}
+
+func (g *Gateway) preview(c *gin.Context) {
+	var p api.Preview
+	if !decode(c, &p) {
+		return
+	}
+	h, ok := g.view(c, "a preview")
+	if !ok {
+		return
+	}
+	m, ok := g.cfg.Replica.Member(p.Member)
+	if !ok {
+		problem(c, consent.NotFound, "there is no such member")
+		return
+	}
+	var roles []string
+	for _, r := range m.Roles {
+		roles = append(roles, string(r))
+	}
+	d, err := g.access.Preview(c, h, p, roles)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, api.Access{Decision: d, Position: consent.Uint64(g.cfg.Replica.Position())})
+}
+
+func (g *Gateway) uses(c *gin.Context) {
+	var q api.UsesQuery
+	if !decode(c, &q) {
+		return
+	}
+	h, ok := g.view(c, "the uses")
+	if !ok {
+		return
+	}
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok {
+		problem(c, consent.NotFound, "there is no such subject")
+		return
+	}
+	query := uses.Query{Since: q.Since, After: q.After, Limit: q.Limit}
+	if q.Before != 0 {
+		es, err := g.cfg.Uses.Entries(c, head.Slot, h, q.Size, q.Before, query)
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+		answer(c, http.StatusOK, api.UsesPage{Entries: es})
+		return
+	}
+	s, err := g.cfg.Uses.Statement(c, head.Slot, h, query)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, s)
+}
+
+// export gathers the whole statement of a subject. That it left as a file is put on record first.
+func (g *Gateway) export(c *gin.Context) (proof.Statement, bool) {
+	h, ok := g.view(c, "all uses, as a file")
+	if !ok {
+		return proof.Statement{}, false
+	}
+	err := g.recordRead(c, h, proof.Export, "", "the list of uses was exported")
+	var s proof.Statement
+	if err == nil {
+		s, err = g.statement(c, h)
+	}
+	if err != nil {
+		refuse(c, err)
+		return s, false
+	}
+	return s, true
+}
+
+func (g *Gateway) statement(ctx context.Context, h consent.SubjectID) (proof.Statement, error) {
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok {
+		return proof.Statement{}, consent.Errorf(consent.NotFound, "there is no such subject")
+	}
+	s, err := g.cfg.Uses.Statement(ctx, head.Slot, h, uses.Query{Limit: uses.MaxPage})
+	if err != nil {
+		return s, err
+	}
+	size := consent.Uint64(g.sizeOf(s)) //nolint:gosec // not negative
+	for n := len(s.Entries); n > 0 && s.Entries[n-1].Use.UseSeq > 1; n = len(s.Entries) {
+		more, err := g.cfg.Uses.Entries(ctx, head.Slot, h, size, s.Entries[n-1].Use.UseSeq, uses.Query{Limit: uses.MaxPage})
+		if err != nil {
+			return s, err
+		}
+		if len(more) == 0 {
+			return s, consent.Errorf(consent.Internal, "a statement stops before its first use")
+		}
+		s.Entries = append(s.Entries, more...)
+	}
+	return s, nil
+}
+
+func (g *Gateway) usesCSV(c *gin.Context) {
+	s, ok := g.export(c)
+	if !ok {
+		return
+	}
+	c.Header("Content-Type", "text/csv; charset=utf-8")
+	c.Header("Content-Disposition", `attachment; filename="volens-uses.csv"`)
+	if err := proof.WriteCSV(c.Writer, s.Entries); err != nil {
+		_ = c.Error(err) //nolint:errcheck // the same error
+	}
+}
+
+func (g *Gateway) usesJSON(c *gin.Context) {
+	s, ok := g.export(c)
+	if !ok {
+		return
+	}
+	c.Header("Content-Type", "application/json")
+	c.Header("Content-Disposition", `attachment; filename="volens-uses.json"`)
+	if err := proof.WriteJSON(c.Writer, s); err != nil {
+		_ = c.Error(err) //nolint:errcheck // the same error
+	}
+}
+
+// Kinds of use that this package adds.
+const (
+	kindEnrolment proof.Kind = "enrolment" // the custodian opened the handle; the sealed input is its record number
+	kindRequest   proof.Kind = "request"   // a member asked for a consent; the sealed input is what it asked for
+)
+
+// asked lists the consent requests of a subject. They are records of the use log, so they are as durable, as private and
+// as hard to hide as everything else there.
+func (g *Gateway) asked(c *gin.Context) {
+	h, ok := g.view(c, "the requests")
+	if !ok {
+		return
+	}
+	s, err := g.statement(c, h)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	held, err := g.cfg.Replica.Consents(h)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answered := map[consent.Hash]consent.Uint64{}
+	for _, k := range held {
+		answered[k.Request] = k.Seq
+	}
+	out := api.Requests{Requests: []api.Asked{}}
+	for _, e := range s.Entries {
+		if e.Use.Kind != kindRequest {
+			continue
+		}
+		_, input, err := g.cfg.Uses.Open(e.Index)
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+		a, err := openRequest(e.Use, input)
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+		a.Answered = answered[a.ID]
+		out.Requests = append(out.Requests, a)
+	}
+	answer(c, http.StatusOK, out)
+}
+
+func openRequest(u proof.Use, input []byte) (api.Asked, error) {
+	var r api.ConsentRequest
+	if err := json.Unmarshal(input, &r); err != nil {
+		return api.Asked{}, consent.Errorf(consent.Internal, "read a consent request: %w", err)
+	}
+	return api.Asked{ID: u.InputHash, Member: u.Requester, Time: u.Time, Consent: r.Consent, Text: r.Text}, nil
+}

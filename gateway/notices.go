@@ -1,0 +1,121 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/go-json-experiment/json"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses"
+	"github.com/volens-ledger/volens/network"
+)
+
+// Notices hands out news of subjects to those who listen. A slow listener loses notices, never blocks anybody: a notice
+// says where to look, and the next one says the same.
+type Notices struct {
+	mu        sync.Mutex
+	listeners map[consent.SubjectID]map[chan api.Notice]struct{}
+}
+
+// NewNotices returns an empty hub.
+func NewNotices() *Notices {
+	return &Notices{listeners: map[consent.SubjectID]map[chan api.Notice]struct{}{}}
+}
+
+// Use tells of a use that is on record; it is a uses.Config.Notify.
+func (n *Notices) Use(u uses.Use, r uses.Receipt) {
+	n.tell(u.Handle, api.Notice{Kind: "use", Seq: r.UseSeq})
+}
+
+// Event tells of a message that is in force; it is a replica.Config.OnEvent.
+func (n *Notices) Event(ev network.Event) {
+	n.tell(ev.Event.Handle, api.Notice{Kind: "ledger", Seq: ev.Event.Seq})
+}
+
+func (n *Notices) tell(h consent.SubjectID, what api.Notice) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for ch := range n.listeners[h] {
+		select {
+		case ch <- what:
+		default:
+		}
+	}
+}
+
+// maxListeners is how many streams one subject may have open.
+const maxListeners = 8
+
+func (n *Notices) listen(h consent.SubjectID) (ch chan api.Notice, stop func(), ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.listeners[h]) >= maxListeners {
+		return nil, nil, false
+	}
+	if n.listeners[h] == nil {
+		n.listeners[h] = map[chan api.Notice]struct{}{}
+	}
+	ch = make(chan api.Notice, 64)
+	n.listeners[h][ch] = struct{}{}
+	return ch, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.listeners[h], ch)
+		if len(n.listeners[h]) == 0 {
+			delete(n.listeners, h)
+		}
+	}, true
+}
+
+// stream sends notices as server-sent events until the client goes, the session ends or the role is lost.
+func (g *Gateway) stream(c *gin.Context) {
+	p := principal(c)
+	if !p.May(consent.ScopeView) {
+		problem(c, consent.Unauthorized, "your delegation does not cover this")
+		return
+	}
+	ch, stop, ok := g.cfg.Notices.listen(p.Handle)
+	if !ok {
+		problem(c, api.RateLimited, "too many streams are open")
+		return
+	}
+	defer stop()
+	rc := http.NewResponseController(c.Writer)
+	c.Header("Content-Type", "text/event-stream")
+	c.Status(http.StatusOK)
+	alive := time.NewTicker(15 * time.Second)
+	defer alive.Stop()
+	text := ": volens\n\n"
+	for {
+		if err := rc.SetWriteDeadline(g.cfg.Now().Add(writeTimeout)); err != nil {
+			return
+		}
+		if _, err := c.Writer.WriteString(text); err != nil {
+			return
+		}
+		if err := rc.Flush(); err != nil {
+			return
+		}
+		select {
+		case <-c.Request.Context().Done():
+			return
+		case n := <-ch:
+			b, err := json.Marshal(n)
+			if err != nil {
+				return
+			}
+			text = fmt.Sprintf("event: %s\ndata: %s\n\n", n.Kind, b)
+		case <-alive.C:
+			text = ": alive\n\n"
+		}
+		var err error
+		if p, err = g.cfg.Auth.Renew(p); err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+)
+
+// requester is the principal as one who asks for access.
+func requester(c *gin.Context, channel string) access.Requester {
+	p := principal(c)
+	roles := make([]string, 0, 3)
+	for _, r := range p.Roles() {
+		roles = append(roles, string(r))
+	}
+	return access.Requester{Member: p.Member, Roles: roles, Channel: channel, Client: remote(c)}
+}
+
+// cut closes the connection of a request whose answer must not be sent any more.
+func cut(c *gin.Context) func() {
+	rc := http.NewResponseController(c.Writer)
+	return func() { _ = rc.SetWriteDeadline(time.Unix(1, 0)) } //nolint:errcheck // a connection without deadlines has been answered already
+}
+
+func (g *Gateway) decide(c *gin.Context) {
+	var req api.AccessRequest
+	if !decode(c, &req) {
+		return
+	}
+	a, err := g.access.Decide(c, requester(c, "rest"), req, cut(c))
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	defer a.Done()
+	g.metrics.decided(a.Decision.Decision)
+	g.release(c, a.Access, a)
+}
+
+// release writes an answer, unless a revocation was acknowledged while it was made.
+func (g *Gateway) release(c *gin.Context, v any, as ...*access.Answer) {
+	for _, a := range as {
+		if a.CutOff() {
+			problem(c, consent.Unavailable, "a revocation came first; ask again")
+			return
+		}
+	}
+	answer(c, http.StatusOK, v)
+	c.Writer.Flush()
+}
+
+func (g *Gateway) decideBatch(c *gin.Context) {
+	var b api.Batch
+	if !decode(c, &b) {
+		return
+	}
+	as, err := g.batch(c, requester(c, "rest"), b.Requests)
+	defer done(as)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	out := api.Answers{Answers: make([]api.Access, len(as))}
+	for i, a := range as {
+		g.metrics.decided(a.Decision.Decision)
+		out.Answers[i] = a.Access
+	}
+	g.release(c, out, as...)
+}
+
+// batch decides several requests; their uses share the wait for the disk. A subject that does not exist is a denial in its
+// place, so that one bad name does not spoil the others.
+func (g *Gateway) batch(c *gin.Context, who access.Requester, reqs []api.AccessRequest) ([]*access.Answer, error) {
+	pending := make([]*access.Pending, len(reqs))
+	answers := make([]*access.Answer, len(reqs))
+	var first error
+	for i, r := range reqs {
+		p, err := g.access.Begin(c, who, r, cut(c))
+		switch {
+		case consent.CodeOf(err) == consent.NotFound:
+			answers[i] = access.NoSubject()
+		case err != nil && first == nil:
+			first = err
+		}
+		pending[i] = p
+	}
+	for i, p := range pending {
+		if p == nil {
+			continue
+		}
+		a, err := p.Wait(c)
+		if err != nil && first == nil {
+			first = err
+		}
+		answers[i] = a
+	}
+	return answers, first
+}
+
+func done(as []*access.Answer) {
+	for _, a := range as {
+		if a != nil {
+			a.Done()
+		}
+	}
+}
+
+// ask puts a consent request before a subject.
+func (g *Gateway) ask(c *gin.Context) {
+	b, ok := body(c, maxBody)
+	if !ok {
+		return
+	}
+	var r api.ConsentRequest
+	err := unmarshalAny(b, &r)
+	if err == nil {
+		err = checkAsked(principal(c).Member, r)
+	}
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	a, err := g.askFor(c, principal(c).Member, r)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	answer(c, http.StatusOK, a)
+}
+
+// checkAsked checks a consent request: plain text in lines, whose hash the consent carries, for the asking member alone.
+func checkAsked(m consent.MemberID, r api.ConsentRequest) error {
+	lines := strings.Split(r.Text, "\n")
+	text := r.Text
+	r.Text = ""
+	if err := consent.CheckText(&r); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if err := consent.CheckText(&struct{ Line string }{l}); err != nil {
+			return err
+		}
+	}
+	if err := r.Consent.Check(); err != nil {
+		return err
+	}
+	if r.Consent.TextHash != sha256.Sum256([]byte(text)) {
+		return consent.Errorf(consent.Malformed, "consent.textHash is not the SHA-256 of text")
+	}
+	for _, p := range r.Consent.Provisions {
+		for _, to := range p.Recipients {
+			if to.Reference != "Organization/"+string(m) && !strings.HasPrefix(to.Reference, string(m)+":") {
+				return consent.Errorf(consent.Unauthorized, "a member asks for itself only")
+			}
+		}
+	}
+	if len(r.Consent.Provisions[0].Recipients) == 0 {
+		return consent.Errorf(consent.Malformed, "the consent's root rule names the asking member as recipient")
+	}
+	return nil
+}
+
+func (g *Gateway) askFor(ctx context.Context, m consent.MemberID, r api.ConsentRequest) (api.Asked, error) {
+	h, err := g.cfg.Pseudonyms.Handle(m, r.Subject)
+	if err != nil {
+		return api.Asked{}, err
+	}
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok || head.State == consent.Gone {
+		return api.Asked{}, consent.Errorf(consent.NotFound, "there is no such subject")
+	}
+	input, err := json.Marshal(r)
+	if err != nil {
+		return api.Asked{}, consent.Errorf(consent.Internal, "%w", err)
+	}
+	u := proof.Use{
+		Handle: h, Time: consent.Millis(g.cfg.Now().UnixMilli()), Kind: kindRequest, Requester: m, Channel: "rest",
+		Decision: proof.Permit, Position: consent.Uint64(g.cfg.Replica.Position()),
+		Sentence: proof.Sentence{Code: "request", Text: "You were asked for a consent."},
+	}
+	if _, err := g.cfg.Uses.Record(ctx, head.Slot, u, input); err != nil {
+		return api.Asked{}, err
+	}
+	return api.Asked{ID: sha256.Sum256(input), Member: m, Time: u.Time, Consent: r.Consent, Text: r.Text}, nil
+}
