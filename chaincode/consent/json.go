@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"github.com/volens-ledger/volens/chaincode/sig"
 )
 
 // wire is the JSON form of a message.
@@ -78,8 +80,11 @@ func (m *Message) UnmarshalJSON(b []byte) error {
 
 func malformedJSON(err error) error {
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return err
+	case errors.Is(err, sig.ErrSignatureForm):
+		return errorf(BadSignature, "%w", err)
 	}
 	return errorf(Malformed, "read a message: %v", err)
 }

@@ -194,8 +194,11 @@ func (v Verified) Signers() []Address { return slices.Clone(v.signers) }
 // Verify checks the form of a message and recovers its signers. It is stateless and may run in parallel; it costs about
 // 60 microseconds a signature and 25 for everything else of a typical consent.
 func Verify(ledger Hash, m Message) (Verified, error) {
-	if m.Body == nil || len(m.Sigs) == 0 {
-		return Verified{}, errorf(Malformed, "a message has a body and at least one signature")
+	if m.Body == nil {
+		return Verified{}, errorf(Malformed, "a message has a body")
+	}
+	if len(m.Sigs) == 0 {
+		return Verified{}, errorf(BadSignature, "a message has at least one signature")
 	}
 	if _, ok := kindNamed(TypeOf(m.Body)); !ok {
 		return Verified{}, errorf(Malformed, "unknown message type")
