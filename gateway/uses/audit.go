@@ -57,7 +57,7 @@ func (l *Log) Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 }
 
 func (l *Log) verifyBody(i int64, rec journal.Record, r *Report) error {
-	o, err := l.unseal(rec)
+	o, err := l.unseal(i, rec)
 	switch {
 	case consent.CodeOf(err) == consent.Erased:
 		r.Erased++

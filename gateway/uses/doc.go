@@ -11,17 +11,21 @@
 //
 // # Attachment
 //
-//	1 ‖ handle (16) ‖ sealed value of network/vault
+//	1 ‖ handle (16) ‖ record number of the handle's previous use (8) ‖ of its first (8) ‖ sealed value of network/vault
 //
-// The additional data of the seal is the leaf, the plaintext is
+// Both numbers are 0 in a first use. The additional data of the seal is the leaf and what precedes the seal in the
+// attachment, the plaintext is
 //
 //	length of the use (4, big-endian) ‖ canonical use ‖ input
 //
+// So a handle's uses are found from its newest by walking, each step checked against the chain of leaf hashes; no index
+// can lead it astray, and none is needed for each use.
+//
 // # Index
 //
-// Badger holds only what the segments say: for each slot its newest use, for each use of a slot its record number, for
-// each 4,096 records their first and last minute, and in the same transaction how far that goes, the hash of the last
-// record in it and the root of the slot tree there. A start checks that hash and that root before anything is signed, and
+// Badger holds only what the segments say: for each slot its newest use, for each 4,096 records their first and last
+// minute, and in the same transaction how far that goes, the hash of the last record in it and the root of the slot tree
+// there. A start checks that hash and that root before anything is signed, and
 // makes the index anew when they do not hold. Nothing personal is in it.
 //
 // # Order

@@ -1,6 +1,7 @@
 package uses
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -11,6 +12,8 @@ import (
 // row is what the log keeps in mind of one use.
 type row struct {
 	index     int64
+	prev      int64 // record number of the use before it, if seq is above 1
+	first     int64
 	slot, seq consent.Uint64
 	minute    consent.Uint64
 	handle    consent.SubjectID
@@ -24,21 +27,47 @@ func parseRow(i int64, r journal.Record) (row, error) {
 	if err != nil {
 		return row{}, fmt.Errorf("record %d: %w", i, err)
 	}
-	handle, _, err := splitAttachment(r.Attachment)
+	a, err := parseAttachment(r.Attachment)
 	if err != nil {
 		return row{}, fmt.Errorf("record %d: %w", i, err)
 	}
-	return row{
-		index: i, slot: leaf.Slot, seq: leaf.UseSeq, minute: leaf.Minute, handle: handle, pseudonym: leaf.Pseudonym,
-		leaf: leafHash(r.Leaf),
-	}, nil
+	w := row{
+		index: i, prev: a.prev, first: a.first, slot: leaf.Slot, seq: leaf.UseSeq, minute: leaf.Minute, handle: a.handle,
+		pseudonym: leaf.Pseudonym, leaf: leafHash(r.Leaf),
+	}
+	if w.seq == 1 {
+		w.first = i
+	}
+	return w, nil
 }
 
-func splitAttachment(b []byte) (handle consent.SubjectID, sealed []byte, err error) {
+// attachment is what lies beside a leaf. Where the handle's previous and first uses are is a hint: what lies there is
+// checked against the chain when it is read.
+type attachment struct {
+	handle      consent.SubjectID
+	prev, first int64
+	sealed      []byte
+}
+
+func (a *attachment) header() []byte {
+	b := make([]byte, 0, attachmentHeader+len(a.sealed))
+	b = append(append(b, attachmentVersion), a.handle[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(a.prev))     //nolint:gosec // not negative
+	return binary.BigEndian.AppendUint64(b, uint64(a.first)) //nolint:gosec // not negative
+}
+
+func parseAttachment(b []byte) (attachment, error) {
 	if len(b) < attachmentHeader || b[0] != attachmentVersion {
-		return handle, nil, consent.Errorf(consent.Malformed, "not a use attachment of version %d", attachmentVersion)
+		return attachment{}, consent.Errorf(consent.Malformed, "not a use attachment of version %d", attachmentVersion)
 	}
-	return consent.SubjectID(b[1:attachmentHeader]), b[attachmentHeader:], nil
+	a := attachment{
+		handle: consent.SubjectID(b[1:17]), sealed: b[attachmentHeader:],
+		prev: int64(binary.BigEndian.Uint64(b[17:])), first: int64(binary.BigEndian.Uint64(b[25:])), //nolint:gosec // checked below
+	}
+	if a.prev < 0 || a.first < 0 {
+		return attachment{}, consent.Errorf(consent.Malformed, "an attachment that points nowhere")
+	}
+	return a, nil
 }
 
 // extend is the journal's Extend: it runs in the committer, once a commit, and while the journal is opened for the tail
@@ -50,7 +79,7 @@ func (l *Log) extend(first int64, recs []journal.Record) ([]string, error) {
 	l.treeMu.Lock()
 	defer l.treeMu.Unlock()
 	l.tree.Mark()
-	l.markAt = first
+	l.markAt, l.flying = first, l.flying[:0]
 	for at := 0; at < len(recs); at += foldRows {
 		rows := make([]row, 0, min(foldRows, len(recs)-at))
 		for k, r := range recs[at:min(at+foldRows, len(recs))] {
@@ -63,6 +92,7 @@ func (l *Log) extend(first int64, recs []journal.Record) ([]string, error) {
 		if err := l.fold(rows); err != nil {
 			return nil, err
 		}
+		l.flying = append(l.flying, rows...)
 	}
 	return l.slotsLine()
 }
@@ -75,8 +105,9 @@ func (l *Log) fold(rows []row) error {
 	slots := make([]proof.SlotHash, len(rows))
 	for k, w := range rows {
 		slots[k] = proof.SlotHash{Slot: w.slot, Hash: proof.SlotLeaf(w.pseudonym, w.seq, w.leaf)}
+		l.lasts.set(w.slot, w.index)
 		if !l.replay.live {
-			*l.heads.at(w.slot) = head{handle: w.handle, pseudonym: w.pseudonym, leaf: w.leaf, seq: w.seq}
+			*l.heads.at(w.slot) = w.head()
 		}
 	}
 	l.tree.Set(slots)
@@ -147,6 +178,7 @@ func (l *Log) loadHeads() error {
 	slots := make([]proof.SlotHash, 0, foldRows)
 	end, err := l.index.load(func(slot consent.Uint64, h head) {
 		*l.heads.at(slot) = h
+		l.lasts.set(slot, h.last)
 		if slots = append(slots, proof.SlotHash{Slot: slot, Hash: proof.SlotLeaf(h.pseudonym, h.seq, h.leaf)}); len(slots) == foldRows {
 			l.tree.Set(slots)
 			slots = slots[:0]

@@ -1,7 +1,6 @@
 package uses
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,12 +23,11 @@ var errIndex = errors.New("the index does not fit the journal")
 
 // Keys of the index. Numbers are 8 bytes big-endian, so that they sort.
 const (
-	keyHead    = 'h' // slot → handle, pseudonym, leaf, seq of the newest use
-	keyUse     = 'u' // slot, seq → record number
+	keyHead    = 'h' // slot → head
 	keyZone    = 't' // block → first and last minute
 	keyApplied = 'a' // → records, last leaf hash, slots line
 
-	headSize = 16 + 32 + 32 + 8
+	headSize = 16 + 32 + 32 + 8 + 8 + 8
 	// zoneRecords is the length of a block of records whose first and last minute are kept.
 	zoneRecords = 4096
 	applyEvery  = 100 * time.Millisecond
@@ -58,7 +56,6 @@ type index struct {
 	mu      sync.Mutex
 	pending []batch
 	waiting int // rows in pending
-	grown   chan struct{}
 	zones   []zone
 
 	poke chan struct{}
@@ -83,7 +80,7 @@ func openIndex(dir string, afresh bool) (*index, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return &index{
-		db: db, lock: lock, grown: make(chan struct{}), poke: make(chan struct{}, 1), stop: make(chan struct{}),
+		db: db, lock: lock, poke: make(chan struct{}, 1), stop: make(chan struct{}),
 	}, nil
 }
 
@@ -225,13 +222,11 @@ func (x *index) apply(bs []batch) error {
 			w := &b.rows[k]
 			newest[w.slot] = w
 			x.widen(touched, w)
-			if err := txn.Set(useKey(w.slot, w.seq), number(uint64(w.index))); err != nil { //nolint:gosec // not negative
-				return err
-			}
 		}
 	}
 	for slot, w := range newest {
-		if err := txn.Set(append([]byte{keyHead}, number(uint64(slot))...), w.head()); err != nil {
+		h := w.head()
+		if err := txn.Set(append([]byte{keyHead}, number(uint64(slot))...), h.bytes()); err != nil {
 			return err
 		}
 	}
@@ -275,8 +270,6 @@ func (x *index) publish(applied int64, touched map[int64]zone) {
 		x.zones[block] = z
 	}
 	x.applied.Store(applied)
-	close(x.grown)
-	x.grown = make(chan struct{})
 }
 
 // zone is when the uses of a block were, false when it is not known to the last of them.
@@ -287,26 +280,6 @@ func (x *index) zone(block int64) (zone, bool) {
 		return zone{}, false
 	}
 	return x.zones[block], true
-}
-
-// wait returns when the first size records, which are durable, are in the index.
-func (x *index) wait(ctx context.Context, size int64) error {
-	for {
-		x.mu.Lock()
-		grown := x.grown
-		x.mu.Unlock()
-		if x.applied.Load() >= size {
-			return nil
-		}
-		x.nudge()
-		select {
-		case <-grown:
-		case <-x.stop:
-			return consent.Errorf(consent.Unavailable, "the use log is closed")
-		case <-ctx.Done():
-			return consent.Errorf(consent.Unavailable, "wait for the index of uses: %w", ctx.Err())
-		}
-	}
 }
 
 // load reads heads and zones, and says how far the index goes.
@@ -375,64 +348,24 @@ func scan(txn *badger.Txn, prefix byte, size int, fn func(k uint64, v []byte)) e
 	return nil
 }
 
-// place is a use of a slot and its record number.
-type place struct {
-	seq   consent.Uint64
-	index int64
-}
-
-// places returns, newest first, at most limit uses of a slot: those with a number of at most from and more than after,
-// among the first size records.
-func (x *index) places(slot, from, after consent.Uint64, size int64, limit int) (out []place, err error) {
-	err = x.db.View(func(txn *badger.Txn) error {
-		prefix := useKey(slot, 0)[:9]
-		it := txn.NewIterator(badger.IteratorOptions{Reverse: true, Prefix: prefix, PrefetchValues: true, PrefetchSize: min(limit, 100)})
-		defer it.Close()
-		for it.Seek(useKey(slot, from)); it.Valid() && len(out) < limit; it.Next() {
-			k := it.Item().Key()
-			p := place{seq: consent.Uint64(binary.BigEndian.Uint64(k[9:]))}
-			if p.seq <= after {
-				break
-			}
-			err := it.Item().Value(func(v []byte) error {
-				if len(v) != 8 {
-					return errors.New("bad value")
-				}
-				p.index = int64(binary.BigEndian.Uint64(v)) //nolint:gosec // the record is checked when it is read
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			if p.index < size {
-				out = append(out, p)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look up uses: %w", err)
-	}
-	return out, nil
-}
-
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 8+72), n) }
 
-func useKey(slot, seq consent.Uint64) []byte {
-	k := make([]byte, 0, 17)
-	k = binary.BigEndian.AppendUint64(append(k, keyUse), uint64(slot))
-	return binary.BigEndian.AppendUint64(k, uint64(seq))
+func (w *row) head() head {
+	return head{handle: w.handle, pseudonym: w.pseudonym, leaf: w.leaf, seq: w.seq, last: w.index, first: w.first}
 }
 
-func (w *row) head() []byte {
+func (h *head) bytes() []byte {
 	b := make([]byte, 0, headSize)
-	b = append(append(append(b, w.handle[:]...), w.pseudonym[:]...), w.leaf[:]...)
-	return binary.BigEndian.AppendUint64(b, uint64(w.seq))
+	b = append(append(append(b, h.handle[:]...), h.pseudonym[:]...), h.leaf[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.seq))
+	b = binary.BigEndian.AppendUint64(b, uint64(h.last))     //nolint:gosec // not negative
+	return binary.BigEndian.AppendUint64(b, uint64(h.first)) //nolint:gosec // not negative
 }
 
 func parseHead(b []byte) head {
 	return head{
 		handle: consent.SubjectID(b[:16]), pseudonym: consent.Hash(b[16:48]), leaf: consent.Hash(b[48:80]),
-		seq: consent.Uint64(binary.BigEndian.Uint64(b[80:])),
+		seq:  consent.Uint64(binary.BigEndian.Uint64(b[80:])),
+		last: int64(binary.BigEndian.Uint64(b[88:])), first: int64(binary.BigEndian.Uint64(b[96:])), //nolint:gosec // what it leads to is checked
 	}
 }

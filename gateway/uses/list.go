@@ -120,16 +120,16 @@ func (f *Filter) matches(u *Use) bool {
 // rows returns the matching records of [lo, hi), oldest first.
 func (l *Log) rows(ctx context.Context, auditor consent.MemberID, f Filter, lo, hi int64) (out []Row, err error) {
 	err = l.journal.Scan(ctx, lo, hi, func(i int64, rec journal.Record) error {
-		handle, _, err := splitAttachment(rec.Attachment)
+		a, err := parseAttachment(rec.Attachment)
 		if err != nil {
 			return err
 		}
-		o, err := l.unseal(rec)
+		o, err := l.unseal(i, rec)
 		if consent.CodeOf(err) == consent.Erased {
 			t := consent.Millis(o.leaf.Minute) * 60_000 //nolint:gosec // ParseLeaf bounds it
 			if !f.content() && f.inTime(t) {
 				out = append(out, Row{
-					Index: consent.Uint64(i), Time: t, Subject: l.pairwise(auditor, handle), Erased: true, UseSeq: o.leaf.UseSeq, //nolint:gosec // not negative
+					Index: consent.Uint64(i), Time: t, Subject: l.pairwise(auditor, a.handle), Erased: true, UseSeq: o.leaf.UseSeq, //nolint:gosec // not negative
 				})
 			}
 			return nil

@@ -58,6 +58,8 @@ type Log struct {
 	tree   *proof.Slots
 	// treeAt is how many records the tree's newest state covers, markAt how many its marked state does.
 	treeAt, markAt int64
+	lasts          lasts
+	flying         []row // what is in the tree and was not yet at the last mark
 	replay         replay
 }
 

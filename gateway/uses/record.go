@@ -19,7 +19,7 @@ const (
 	MaxInput = 1 << 20
 
 	attachmentVersion = 1
-	attachmentHeader  = 1 + 16
+	attachmentHeader  = 1 + 16 + 8 + 8
 )
 
 // Receipt says where a use is on record.
@@ -145,15 +145,19 @@ func (l *Log) enqueue(slot consent.Uint64, u *Use, b body) (*Pending, error) {
 	}
 	public := leaf.Marshal()
 	next.leaf = leafHash(public)
-	sealed, err := l.cfg.Vault.Seal(vault.ID(u.Handle), b.plain, public)
+	header := (&attachment{handle: u.Handle, prev: h.last, first: h.first}).header()
+	sealed, err := l.cfg.Vault.Seal(vault.ID(u.Handle), b.plain, append(public, header...))
 	if err != nil {
 		return nil, codedVault(err)
 	}
-	attachment := make([]byte, 0, attachmentHeader+len(sealed))
-	attachment = append(append(append(attachment, attachmentVersion), u.Handle[:]...), sealed...)
-	queued, err := l.journal.Enqueue(journal.Record{Leaf: public, Attachment: attachment}, journal.EnqueueOptions{})
+	rec := journal.Record{Leaf: public, Attachment: append(header, sealed...)}
+	queued, err := l.journal.Enqueue(rec, journal.EnqueueOptions{})
 	if err != nil {
 		return nil, l.codedJournal(err)
+	}
+	next.last = queued.Index()
+	if next.seq == 1 {
+		next.first = next.last
 	}
 	*h = next
 	p := &Pending{log: l, queued: queued, receipt: Receipt{

@@ -31,11 +31,12 @@ type Query struct {
 // there are more than q.Limit, Entries has the rest. An erased handle is consent.Erased, a slot that is another handle's
 // consent.NotFound. A log shorter than q.Since is consent.Conflict.
 func (l *Log) Statement(ctx context.Context, slot consent.Uint64, handle consent.SubjectID, q Query) (Statement, error) {
-	cp, path, err := l.snapshot(slot)
+	at, err := l.snapshot(slot)
 	if err != nil {
 		return Statement{}, err
 	}
-	s := Statement{Checkpoint: string(cp.Note), Since: q.Since, Slot: slot, SlotProof: path}
+	cp := at.checkpoint
+	s := Statement{Checkpoint: string(cp.Note), Since: q.Since, Slot: slot, SlotProof: at.path}
 	if q.Since > consent.Uint64(cp.Size) { //nolint:gosec // not negative
 		return Statement{}, consent.Errorf(consent.Conflict, "the log has %d uses, not %d", cp.Size, q.Since)
 	}
@@ -46,147 +47,141 @@ func (l *Log) Statement(ctx context.Context, slot consent.Uint64, handle consent
 		}
 		s.Consistency = plain(p)
 	}
-	newest, err := l.newest(ctx, slot, handle, cp.Size)
-	if err != nil || newest.seq == 0 {
-		return s, err
+	if at.last < 0 {
+		return s, nil
 	}
-	s.UseSeq = newest.seq
-	if s.SubjectSalt, err = l.subjectSalt(slot, handle, cp.Size); err != nil {
+	newest, err := l.openOwn(at.last, slot, handle)
+	if err != nil {
 		return Statement{}, err
 	}
-	s.Entries, err = l.entries(ctx, slot, handle, page{size: cp.Size, from: newest.seq, after: q.After, limit: q.Limit})
+	first := newest
+	if newest.leaf.UseSeq > 1 {
+		if first, err = l.openOwn(newest.first, slot, handle); err != nil {
+			return Statement{}, err
+		}
+		if first.leaf.UseSeq != 1 {
+			return Statement{}, consent.Errorf(consent.Internal, "record %d is not the first use of slot %d", newest.first, slot)
+		}
+	}
+	s.UseSeq, s.SubjectSalt = newest.leaf.UseSeq, proof.SubjectSalt(first.use.Salt)
+	s.Entries, err = l.walk(ctx, newest, cp.Size, q)
 	return s, err
 }
 
-// Entries continues a statement: the uses with numbers below before and above q.After, proved in the tree of size records, which
-// is the size that the statement's checkpoint gives.
-func (l *Log) Entries(ctx context.Context, slot consent.Uint64, handle consent.SubjectID, size, before consent.Uint64, q Query) ([]Entry, error) {
-	if size > consent.Uint64(l.Count()) || before == 0 { //nolint:gosec // not negative
+// Entries continues a statement behind entry record, the last one that came: the uses before it and above q.After, proved in
+// the tree of size records, which is the size that the statement's checkpoint gives.
+func (l *Log) Entries(ctx context.Context, slot consent.Uint64, handle consent.SubjectID, size, record consent.Uint64, q Query) ([]Entry, error) {
+	if size > consent.Uint64(l.Count()) || record >= size { //nolint:gosec // not negative
 		return nil, consent.Errorf(consent.NotFound, "no statement of %d uses", size)
 	}
-	if _, err := l.newest(ctx, slot, handle, int64(size)); err != nil { //nolint:gosec // at most Count
+	o, err := l.openOwn(int64(record), slot, handle) //nolint:gosec // below Count
+	if err != nil || o.leaf.UseSeq == 1 {
 		return nil, err
 	}
-	return l.entries(ctx, slot, handle, page{size: int64(size), from: before - 1, after: q.After, limit: q.Limit}) //nolint:gosec // at most Count
+	if o, err = l.before(o); err != nil {
+		return nil, err
+	}
+	return l.walk(ctx, o, int64(size), q) //nolint:gosec // at most Count
 }
 
-// snapshot is the newest durable checkpoint and the path of a slot in its slot tree, nil beyond its size.
-func (l *Log) snapshot(slot consent.Uint64) (journal.Checkpoint, []consent.Hash, error) {
-	l.treeMu.RLock()
-	defer l.treeMu.RUnlock()
-	cp := l.journal.Durable()
-	v := l.tree.Newest()
-	if cp.Size != l.treeAt {
-		v = l.tree.Marked()
-		if cp.Size != l.markAt {
-			return cp, nil, consent.Errorf(consent.Internal, "slot tree at %d or %d, checkpoint at %d", l.markAt, l.treeAt, cp.Size)
-		}
+// walk proves o and the uses before it, as many as q asks for.
+func (l *Log) walk(ctx context.Context, o opened, size int64, q Query) (out []Entry, err error) {
+	limit := q.Limit
+	if limit <= 0 {
+		limit = DefaultPage
 	}
-	if slot >= consent.Uint64(v.Size()) { //nolint:gosec // not negative
-		return cp, nil, nil
-	}
-	path, err := v.Prove(slot)
-	if err != nil {
-		return cp, nil, consent.Errorf(consent.Internal, "prove slot: %w", err)
-	}
-	return cp, path, nil
-}
-
-// newest is the handle's newest use among the first size records; seq 0 when there is none.
-func (l *Log) newest(ctx context.Context, slot consent.Uint64, handle consent.SubjectID, size int64) (place, error) {
-	if slot >= proof.MaxSlots {
-		return place{}, consent.Errorf(consent.NotFound, "no such slot")
-	}
-	lock := l.heads.lock(slot)
-	lock.Lock()
-	h := *l.heads.at(slot)
-	lock.Unlock()
-	if h.seq == 0 {
-		return place{}, nil
-	}
-	if h.handle != handle {
-		return place{}, consent.Errorf(consent.NotFound, "no such slot")
-	}
-	if err := l.index.wait(ctx, size); err != nil {
-		return place{}, err
-	}
-	ps, err := l.index.places(slot, h.seq, 0, size, 1)
-	if err != nil || len(ps) == 0 {
-		return place{}, l.codedRead(err)
-	}
-	return ps[0], nil
-}
-
-func (l *Log) subjectSalt(slot consent.Uint64, handle consent.SubjectID, size int64) (consent.Hash, error) {
-	ps, err := l.index.places(slot, 1, 0, size, 1)
-	if err == nil && len(ps) != 1 {
-		err = consent.Errorf(consent.Internal, "the index has no first use of slot %d", slot)
-	}
-	if err != nil {
-		return consent.Hash{}, l.codedRead(err)
-	}
-	o, err := l.open(ps[0].index)
-	if err == nil {
-		err = o.is(slot, handle, 1)
-	}
-	if err != nil {
-		return consent.Hash{}, err
-	}
-	return proof.SubjectSalt(o.use.Salt), nil
-}
-
-// page is a stretch of a handle's uses.
-type page struct {
-	size        int64
-	from, after consent.Uint64
-	limit       int
-}
-
-func (l *Log) entries(ctx context.Context, slot consent.Uint64, handle consent.SubjectID, p page) ([]Entry, error) {
-	if p.limit <= 0 {
-		p.limit = DefaultPage
-	}
-	places, err := l.index.places(slot, p.from, p.after, p.size, min(p.limit, MaxPage))
-	if err != nil {
-		return nil, l.codedRead(err)
-	}
-	out := make([]Entry, 0, len(places))
-	for k, at := range places {
+	for limit = min(limit, MaxPage); o.leaf.UseSeq > q.After; {
 		if err := ctx.Err(); err != nil {
-			return nil, consent.Errorf(consent.Unavailable, "read uses: %w", err)
+			return nil, l.codedRead(err)
 		}
-		if at.seq != p.from-consent.Uint64(k) {
-			return nil, consent.Errorf(consent.Internal, "the index skips use %d of slot %d", p.from-consent.Uint64(k), slot)
-		}
-		o, err := l.open(at.index)
-		if err == nil {
-			err = o.is(slot, handle, at.seq)
-		}
-		if err != nil {
-			return nil, err
-		}
-		path, err := l.journal.ProveRecord(p.size, at.index)
+		path, err := l.journal.ProveRecord(size, o.index)
 		if err != nil {
 			return nil, l.codedRead(err)
 		}
-		out = append(out, Entry{Index: consent.Uint64(at.index), Prev: o.leaf.Prev, Use: o.use, Proof: plain(path)}) //nolint:gosec // not negative
+		out = append(out, Entry{Index: consent.Uint64(o.index), Prev: o.leaf.Prev, Use: o.use, Proof: plain(path)}) //nolint:gosec // not negative
+		if len(out) == limit || o.leaf.UseSeq == 1 || o.leaf.UseSeq-1 == q.After {
+			break
+		}
+		if o, err = l.before(o); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
 
-// opened is a record with its seal opened.
-type opened struct {
-	leaf  proof.Leaf
-	use   Use
-	input []byte
+// before opens the use before o, which must have one, and checks that the chain leads there.
+func (l *Log) before(o opened) (opened, error) {
+	p, err := l.openOwn(o.prev, o.leaf.Slot, o.use.Handle)
+	if err == nil && p.leaf.Hash() != o.leaf.Prev {
+		err = consent.Errorf(consent.Internal, "record %d is not the use before record %d", o.prev, o.index)
+	}
+	return p, err
 }
 
-// is says whether the index led to the right record.
-func (o *opened) is(slot consent.Uint64, handle consent.SubjectID, seq consent.Uint64) error {
-	if o.leaf.Slot != slot || o.leaf.UseSeq != seq || o.use.Handle != handle {
-		return consent.Errorf(consent.Internal, "the index of uses leads to another record")
+// snapshot is one durable checkpoint and a slot in it.
+type snapshot struct {
+	checkpoint journal.Checkpoint
+	path       []consent.Hash // in the slot tree; nil beyond its size
+	last       int64          // record number of the slot's newest use, -1 for none
+}
+
+func (l *Log) snapshot(slot consent.Uint64) (snapshot, error) {
+	l.treeMu.RLock()
+	defer l.treeMu.RUnlock()
+	s := snapshot{checkpoint: l.journal.Durable(), last: l.lasts.at(slot) - 1}
+	v := l.tree.Newest()
+	if s.checkpoint.Size != l.treeAt {
+		v = l.tree.Marked()
+		if s.checkpoint.Size != l.markAt {
+			return s, consent.Errorf(consent.Internal, "slot tree at %d or %d, checkpoint at %d", l.markAt, l.treeAt, s.checkpoint.Size)
+		}
+		s.last = l.landed(slot, s.last)
 	}
-	return nil
+	if slot >= consent.Uint64(v.Size()) { //nolint:gosec // not negative
+		return s, nil
+	}
+	var err error
+	if s.path, err = v.Prove(slot); err != nil {
+		return s, consent.Errorf(consent.Internal, "prove slot: %w", err)
+	}
+	return s, nil
+}
+
+// landed is a slot's newest use before those in flight.
+func (l *Log) landed(slot consent.Uint64, last int64) int64 {
+	for k := range l.flying {
+		if w := &l.flying[k]; w.slot == slot {
+			if w.seq == 1 {
+				return -1
+			}
+			return w.prev
+		}
+	}
+	return last
+}
+
+// opened is a record with its seal opened.
+type opened struct {
+	index, prev, first int64
+	leaf               proof.Leaf
+	use                Use
+	input              []byte
+}
+
+// openOwn opens a record for the patient: one of another handle or slot does not exist.
+func (l *Log) openOwn(i int64, slot consent.Uint64, handle consent.SubjectID) (opened, error) {
+	rec, err := l.journal.Read(i)
+	if err != nil {
+		return opened{}, l.codedRead(err)
+	}
+	w, err := parseRow(i, rec)
+	if err != nil {
+		return opened{}, err
+	}
+	if w.slot != slot || w.handle != handle {
+		return opened{}, consent.Errorf(consent.NotFound, "no such use")
+	}
+	return l.unseal(i, rec)
 }
 
 // Open returns the use of record i and its input, for replay: consent.Erased when the handle is erased, consent.NotFound
@@ -195,28 +190,26 @@ func (l *Log) Open(i consent.Uint64) (Use, []byte, error) {
 	if i >= consent.Uint64(l.Count()) { //nolint:gosec // not negative
 		return Use{}, nil, consent.Errorf(consent.NotFound, "no use %d", i)
 	}
-	o, err := l.open(int64(i)) //nolint:gosec // below Count
+	rec, err := l.journal.Read(int64(i)) //nolint:gosec // below Count
+	if err != nil {
+		return Use{}, nil, l.codedRead(err)
+	}
+	o, err := l.unseal(int64(i), rec) //nolint:gosec // below Count
 	return o.use, o.input, err
 }
 
-func (l *Log) open(i int64) (opened, error) {
-	rec, err := l.journal.Read(i)
-	if err != nil {
-		return opened{}, l.codedRead(err)
-	}
-	return l.unseal(rec)
-}
-
 // unseal opens a record that the journal has proved.
-func (l *Log) unseal(rec journal.Record) (o opened, err error) {
+func (l *Log) unseal(i int64, rec journal.Record) (o opened, err error) {
 	if o.leaf, err = proof.ParseLeaf(rec.Leaf); err != nil {
 		return o, err
 	}
-	handle, sealed, err := splitAttachment(rec.Attachment)
+	a, err := parseAttachment(rec.Attachment)
 	if err != nil {
 		return o, err
 	}
-	b, err := l.cfg.Vault.Open(vault.ID(handle), sealed, rec.Leaf)
+	o.index, o.prev, o.first = i, a.prev, a.first
+	bound := append(rec.Leaf[:len(rec.Leaf):len(rec.Leaf)], rec.Attachment[:attachmentHeader]...)
+	b, err := l.cfg.Vault.Open(vault.ID(a.handle), a.sealed, bound)
 	if err != nil {
 		return o, codedVault(err)
 	}

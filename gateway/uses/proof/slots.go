@@ -71,7 +71,7 @@ func NewSlots() *Slots { return &Slots{mark: &mark{}} }
 func (t *Slots) Size() int64 { return t.size }
 
 // Mark makes the present state the one that Marked shows.
-func (t *Slots) Mark() { t.mark = &mark{size: t.size} }
+func (t *Slots) Mark() { t.mark = &mark{size: t.size, changed: t.mark.changed[:0]} }
 
 func (t *Slots) get(l int, i int64) tlog.Hash {
 	if p := i / pageNodes; p < int64(len(t.nodes[l])) && t.nodes[l][p] != nil {
@@ -105,6 +105,7 @@ func (t *Slots) put(l int, i int64, h tlog.Hash) {
 func (t *Slots) Set(leaves []SlotHash) {
 	dirty := make([]int64, 0, len(leaves)+1)
 	had := treeHeight(t.size)
+	t.mark.once = sync.Once{} // what readers made of the changes so far is out of date
 	if len(leaves) == 0 {
 		return
 	}
