@@ -21,7 +21,12 @@ type ledger struct {
 
 func newLedger(t *testing.T) *ledger {
 	t.Helper()
-	w, genesis := consenttest.NewWorld(t.Name())
+	return newLedgerOf(t, t.Name())
+}
+
+func newLedgerOf(t *testing.T, seed string) *ledger {
+	t.Helper()
+	w, genesis := consenttest.NewWorld(seed)
 	l := &ledger{t, w, consenttest.NewMemory()}
 	l.must(genesis)
 	for _, m := range w.Members() {

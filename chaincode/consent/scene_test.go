@@ -40,7 +40,12 @@ var states = []string{"none", "opened", "active", "recovering", "erased", "suspe
 
 func newScene(t *testing.T, state string) *scene {
 	t.Helper()
-	x := &scene{ledger: newLedger(t), record: 2}
+	return newSceneOf(t, t.Name(), state)
+}
+
+func newSceneOf(t *testing.T, seed, state string) *scene {
+	t.Helper()
+	x := &scene{ledger: newLedgerOf(t, seed), record: 2}
 	x.freshSalt = x.w.Rand.Hash()
 	x.guardians = consent.Guardians{
 		Addresses: []consent.Address{ben.Address(), cara.Address(), consenttest.Persona("dan").Address()}, Threshold: 2, Salt: x.w.Rand.Hash(),

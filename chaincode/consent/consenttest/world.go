@@ -164,3 +164,9 @@ func PurposeConsent(to consent.MemberID, purpose string, end consent.Millis) con
 		}},
 	}
 }
+
+// Adopt makes a subject that was opened elsewhere one of this world's.
+func (w *World) Adopt(s Subject) *Subject {
+	s.w = w
+	return &s
+}
