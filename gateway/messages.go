@@ -38,31 +38,41 @@ func (g *Gateway) message(c *gin.Context) {
 	answer(c, http.StatusOK, r)
 }
 
+// maxMessageJSON bounds a message in JSON, which is at most that much longer than its canonical bytes.
+const maxMessageJSON = 4 * consent.MaxMessage
+
 func (g *Gateway) decodeMessage(c *gin.Context, m *consent.Message) bool {
-	b, ok := body(c, 4*consent.MaxMessage) // JSON is that much longer than canonical bytes at most
+	b, ok := body(c, maxMessageJSON)
 	if !ok {
 		return false
 	}
+	if err := unmarshalMessage(b, m); err != nil {
+		refuse(c, err)
+		return false
+	}
+	return true
+}
+
+// unmarshalMessage is unmarshal for a message, whose body's type its type member names. consent.Verify checks its texts.
+func unmarshalMessage(b []byte, m *consent.Message) error {
 	var raw struct {
 		Type     string              `json:"type"`
 		Body     jsontext.Value      `json:"body"`
 		Openings consent.Openings    `json:"openings"`
 		Sigs     []consent.Signature `json:"sigs"`
 	}
-	err := unmarshalAny(b, &raw)
-	if err == nil {
-		body, known := consent.NewBody(raw.Type)
-		if !known {
-			err = consent.Errorf(consent.Malformed, "there is no message of this type")
-		} else if err = unmarshalAny(raw.Body, body); err == nil {
-			*m = consent.Message{Body: body, Openings: raw.Openings, Sigs: raw.Sigs}
-		}
+	if err := unmarshalAny(b, &raw); err != nil {
+		return err
 	}
-	if err != nil {
-		refuse(c, err)
-		return false
+	body, known := consent.NewBody(raw.Type)
+	if !known || len(raw.Body) == 0 {
+		return consent.Errorf(consent.Malformed, "a message has a known type and a body")
 	}
-	return true
+	if err := unmarshalAny(raw.Body, body); err != nil {
+		return err
+	}
+	*m = consent.Message{Body: body, Openings: raw.Openings, Sigs: raw.Sigs}
+	return nil
 }
 
 // mayBring says whether a principal may bring a message at all. What the message may do is decided by its signatures.
@@ -79,8 +89,20 @@ func mayBring(p auth.Principal, b consent.Body) error {
 
 // claim registers a key with an enrolment code.
 func (g *Gateway) claim(c *gin.Context) {
+	raw, ok := body(c, maxMessageJSON)
+	if !ok {
+		return
+	}
+	var in struct {
+		Message jsontext.Value `json:"message"`
+	}
 	var m consent.Message
-	if !g.decodeMessage(c, &m) {
+	err := unmarshalAny(raw, &in)
+	if err == nil {
+		err = unmarshalMessage(in.Message, &m)
+	}
+	if err != nil {
+		refuse(c, err)
 		return
 	}
 	b, ok := m.Body.(*consent.SubjectClaim)

@@ -1,0 +1,169 @@
+// Package nodetest starts real nodes for tests: the members and personas of consenttest, on loopback, over a temporary
+// folder.
+package nodetest
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
+	"github.com/volens-ledger/volens/chaincode/sig"
+	"github.com/volens-ledger/volens/cmd/volens/node"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
+)
+
+// World is a running node with its members.
+type World struct {
+	*consenttest.World
+	T     testing.TB
+	Cfg   node.Config
+	Node  *node.Node
+	Store Store
+}
+
+// Store keeps records by local id, in memory.
+type Store map[string][]json.RawMessage
+
+// Resources implements gateway.Store.
+func (s Store) Resources(_ context.Context, localID string) ([]json.RawMessage, error) {
+	return s[localID], nil
+}
+
+// Start makes and starts a node whose members are those of consenttest. change may alter its configuration.
+func Start(t testing.TB, change func(*node.Config)) *World {
+	t.Helper()
+	w, genesis := consenttest.NewWorld(t.Name())
+	w.Now = consent.Millis(time.Now().UnixMilli())
+	s := &World{World: w, T: t, Store: Store{}}
+	s.Cfg = node.Config{Paths: node.Under(t.TempDir()), Listen: "127.0.0.1:0", Store: s.Store, SignIns: 10_000, FreeReserve: -1}
+	if change != nil {
+		change(&s.Cfg)
+	}
+	ctx := context.Background()
+	key := consenttest.Persona(string(consenttest.CityHospital))
+	if err := node.Init(ctx, s.Cfg.Paths, genesis, consenttest.CityHospital, key); err != nil {
+		t.Fatal(err)
+	}
+	s.Open()
+	for _, m := range w.Members() {
+		v, err := consent.Verify(w.Ledger, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Node.Ledger.Submit(ctx, v)
+		if err == nil {
+			err = s.Node.Replica.Wait(ctx, r.Position)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Open starts the node again.
+func (w *World) Open() {
+	w.T.Helper()
+	n, err := node.Start(context.Background(), w.Cfg)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.Node = n
+	w.Cfg.Listen = strings.TrimPrefix(n.URL(), "http://") // the same port after a restart
+}
+
+// Close stops the node.
+func (w *World) Close() {
+	w.T.Helper()
+	if w.Node == nil {
+		return
+	}
+	if err := w.Node.Close(context.Background()); err != nil {
+		w.T.Fatal(err)
+	}
+	w.Node = nil
+}
+
+// Client is an anonymous client.
+func (w *World) Client() *client.Client {
+	w.T.Helper()
+	c, err := client.New(w.Node.URL(), client.Options{})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return c
+}
+
+// Member is the client of a member's system.
+func (w *World) Member(id consent.MemberID) *client.Client {
+	w.T.Helper()
+	return w.Client().Member(client.Credentials{Member: id, Key: consenttest.Persona(string(id))})
+}
+
+// Enrol opens a subject for a local record and claims it with a fresh key.
+func (w *World) Enrol(localID string) (*consenttest.Subject, *client.Client) {
+	w.T.Helper()
+	ctx := context.Background()
+	e, err := w.Member(consenttest.CityHospital).Enrol(ctx, api.Enrolment{LocalID: localID})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	key, err := sig.GenerateKey(w.Rand)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	s := w.Adopt(consenttest.Subject{
+		Handle: e.Handle, Key: key, KeySalt: w.Rand.Hash(), Code: e.Code, Slot: e.Slot, Seq: e.Seq, Prev: e.Prev,
+	})
+	claim := s.Claim()
+	if _, err := w.Client().Claim(ctx, claim); err != nil {
+		w.T.Fatal(err)
+	}
+	s.Moved(claim)
+	return s, w.SignIn(s)
+}
+
+// SignIn signs a subject in.
+func (w *World) SignIn(s *consenttest.Subject) *client.Client {
+	w.T.Helper()
+	ctx, c := context.Background(), w.Client()
+	ch, err := c.Challenge(ctx)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	m, err := client.Message(ch, s.Key.Address())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	text, err := m.Format()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	signature, err := s.Key.Sign(sig.PersonalHash(text))
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	session, err := c.SignIn(ctx, api.SignIn{Message: text, Signature: signature.String(), Handle: &s.Handle, KeySalt: &s.KeySalt})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return c.As(client.Bearer(session.AccessToken))
+}
+
+// Pseudonym is the name under which a member knows a subject.
+func (w *World) Pseudonym(s *consenttest.Subject, m consent.MemberID) string {
+	w.T.Helper()
+	p, err := w.Member(consenttest.CityHospital).Pseudonym(context.Background(), api.PseudonymQuery{
+		SubjectQuery: api.SubjectQuery{Handle: &s.Handle}, Member: m,
+	})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return p
+}
