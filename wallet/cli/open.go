@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/wallet"
+)
+
+// password takes the wallet's password from the environment or from the person.
+func (a *app) password(prompt string) (string, error) {
+	if p := a.getenv("VOLENS_PASSWORD"); p != "" {
+		a.say("warning: the password comes from VOLENS_PASSWORD, which other programs of yours can read")
+		return p, nil
+	}
+	if !a.terminal() || a.ReadPassword == nil {
+		return "", Usage("there is no terminal to ask for the password; scripts set VOLENS_PASSWORD")
+	}
+	return a.ReadPassword(prompt)
+}
+
+// openWallet opens the wallet file. The caller closes it.
+func (a *app) openWallet() (*wallet.Wallet, error) {
+	if _, err := os.Stat(a.wallet); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no wallet at %s; make one with: volens wallet create", a.wallet)
+	}
+	p, err := a.password("Password of " + a.wallet + ": ")
+	if err != nil {
+		return nil, err
+	}
+	return wallet.Open(a.wallet, p)
+}
+
+func (a *app) dial(server string) (*client.Client, error) {
+	c, err := client.New(server, client.Options{HTTP: a.HTTP, Agent: "volens-cli/" + a.Version})
+	if err != nil {
+		return nil, Usage("%w", err)
+	}
+	return c, nil
+}
+
+// serverOr is the server that was named, else this one, else the default.
+func (a *app) serverOr(own string) string {
+	switch {
+	case a.server != "":
+		return a.server
+	case own != "":
+		return own
+	}
+	return defaultServer
+}
+
+// person is a patient at work: an open wallet, one handle of it, and the gateway she is signed in to.
+type person struct {
+	*app
+	w      *wallet.Wallet
+	s      *wallet.Subject
+	ledger *wallet.Ledger
+	api    *client.Client
+	names  wallet.Names
+}
+
+// open opens the wallet, picks the handle and signs in. The caller closes the wallet.
+func (a *app) open(ctx context.Context) (_ *person, err error) {
+	w, err := a.openWallet()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	s, err := a.pick(w.Book())
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.personOf(w, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.signIn(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (a *app) personOf(w *wallet.Wallet, s *wallet.Subject) (*person, error) {
+	ledger, pinned := w.Book().Ledger(s.Ledger)
+	if !pinned {
+		return nil, wallet.ErrPinned
+	}
+	c, err := a.dial(a.serverOr(s.Gateway))
+	return &person{app: a, w: w, s: s, ledger: ledger, api: c}, err
+}
+
+// pick chooses the handle that --handle names, or the only one.
+func (a *app) pick(b *wallet.Book) (*wallet.Subject, error) {
+	var found *wallet.Subject
+	for _, s := range b.Subjects {
+		if a.handle != "" && s.Handle.String() != a.handle && s.Label != a.handle {
+			continue
+		}
+		if found != nil {
+			return nil, Usage("the wallet has several such handles; name one with --handle")
+		}
+		found = s
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case a.handle != "":
+		return nil, Usage("the wallet has no handle %q", a.handle)
+	}
+	return nil, errors.New("the wallet has no handle yet; enrol with: volens wallet enrol INVITATION")
+}
+
+// agreed is the answer to what the person asked for herself by typing the command, such as signing in.
+func agreed([]wallet.Field) (bool, error) { return true, nil }
+
+// token is what is kept of a sign-in.
+type token struct {
+	Server string            `json:"server"`
+	Handle consent.SubjectID `json:"handle"`
+	Token  string            `json:"token"`
+	Until  time.Time         `json:"until"`
+}
+
+func (p *person) tokenPath() string { return p.wallet + ".session" }
+
+// signIn takes the kept token while it is good, else signs in with the handle's key.
+func (p *person) signIn(ctx context.Context) error {
+	if t, ok := p.keptToken(ctx); ok {
+		p.api = p.api.As(client.Bearer(t))
+		return nil
+	}
+	session, err := p.freshSession(ctx)
+	if err != nil {
+		return err
+	}
+	t := token{
+		Server: p.api.URL(), Handle: p.s.Handle, Token: session.AccessToken,
+		Until: p.Now().Add(time.Duration(session.ExpiresIn) * time.Second * 4 / 5),
+	}
+	b, err := json.Marshal(t)
+	if err == nil {
+		err = os.WriteFile(p.tokenPath(), b, 0o600)
+	}
+	if err != nil {
+		p.say("warning: the sign-in is not kept: %v", err)
+	}
+	p.api = p.api.As(client.Bearer(session.AccessToken))
+	return nil
+}
+
+func (p *person) keptToken(ctx context.Context) (string, bool) {
+	b, err := os.ReadFile(p.tokenPath())
+	if err != nil {
+		return "", false
+	}
+	var t token
+	if json.Unmarshal(b, &t) != nil || t.Server != p.api.URL() || t.Handle != p.s.Handle || !p.Now().Before(t.Until) {
+		return "", false
+	}
+	_, err = p.api.As(client.Bearer(t.Token)).Session(ctx) // tokens end with the gateway's process
+	return t.Token, err == nil
+}
+
+func (p *person) freshSession(ctx context.Context) (api.Session, error) {
+	key, err := p.w.Key(p.s.Handle)
+	if err != nil {
+		return api.Session{}, err
+	}
+	ch, err := p.api.Challenge(ctx)
+	if err != nil {
+		return api.Session{}, err
+	}
+	m, err := client.Message(ch, key.Address())
+	if err != nil {
+		return api.Session{}, err
+	}
+	place, err := url.Parse(p.api.URL())
+	if err != nil {
+		return api.Session{}, err
+	}
+	text, signature, err := p.w.SignIn(ctx, p.s.Handle, place, m, agreed)
+	if err != nil {
+		return api.Session{}, err
+	}
+	opening, err := p.w.Opening(p.s.Handle)
+	if err != nil {
+		return api.Session{}, err
+	}
+	return p.api.SignIn(ctx, api.SignIn{
+		Message: text, Signature: signature.String(), Handle: &p.s.Handle, KeySalt: opening.KeySalt,
+	})
+}
+
+// line reads one line that the person types.
+func (a *app) line(prompt string) (string, error) {
+	printf(a.Err, "%s", prompt)
+	var b strings.Builder
+	one := make([]byte, 1)
+	for { // byte by byte: what comes after belongs to the next question
+		n, err := a.In.Read(one)
+		if n == 1 && one[0] == '\n' {
+			return strings.TrimSpace(b.String()), nil
+		}
+		b.Write(one[:n])
+		if errors.Is(err, io.EOF) && b.Len() > 0 {
+			return strings.TrimSpace(b.String()), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("read the answer: %w", err)
+		}
+		if b.Len() > 4096 {
+			return "", fmt.Errorf("read the answer: %w", bufio.ErrTooLong)
+		}
+	}
+}
+
+// confirm shows what is about to be signed and asks.
+func (a *app) confirm(fields []wallet.Field) (bool, error) {
+	shown := make([]wallet.Field, 0, len(fields))
+	for _, f := range fields {
+		if !f.Detail || a.details || f.Warning != "" {
+			shown = append(shown, f)
+		}
+	}
+	printf(a.Err, "%s", wallet.Text(shown))
+	if a.yes {
+		return true, nil
+	}
+	if !a.terminal() {
+		return false, Usage("there is no terminal to ask; scripts add --yes")
+	}
+	answer, err := a.line("Sign this? [y/N] ")
+	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), err
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/wallet"
+)
+
+// usesSection is the section of a wallet's subject that this package keeps beside UseLog and LastUse.
+const usesSection = "uses"
+
+// usesLog is what a wallet keeps of the use log to check it: its name, the handle's slot as the ledger gave it, and the
+// handle's subject salt once it is known.
+type usesLog struct {
+	Origin string         `json:"origin"`
+	Slot   consent.Uint64 `json:"slot"`
+	Salt   consent.Hash   `json:"salt"`
+}
+
+func usesLogOf(s *wallet.Subject) (usesLog, error) {
+	var u usesLog
+	raw, ok := s.Sections[usesSection]
+	if !ok {
+		return u, fmt.Errorf("the wallet knows no use log of handle %s; enrol again", s.Handle)
+	}
+	if err := json.Unmarshal(raw, &u); err != nil {
+		return u, fmt.Errorf("read the wallet: %w", err)
+	}
+	return u, nil
+}
+
+// setUsesLog keeps u. Neither the log's name nor the slot may ever change.
+func setUsesLog(s *wallet.Subject, u usesLog) error {
+	if old, err := usesLogOf(s); err == nil {
+		if old.Origin != u.Origin || old.Slot != u.Slot {
+			return fmt.Errorf("%w: another use log or slot", wallet.ErrPinned)
+		}
+		if u.Salt.IsZero() {
+			u.Salt = old.Salt
+		}
+	}
+	b, err := json.Marshal(u)
+	if err != nil {
+		return fmt.Errorf("keep the use log: %w", err)
+	}
+	if s.Sections == nil {
+		s.Sections = map[string]json.RawMessage{}
+	}
+	s.Sections[usesSection] = b
+	return nil
+}
+
+// Verified is what checking the use log has proved.
+type Verified struct {
+	Statement proof.Statement
+	Before    proof.Seen // what had been verified before
+	Now       proof.Seen
+}
+
+// Verify fetches every use that the wallet has not verified yet, or all with anew, checks them with the keys and the state
+// that the wallet has, and notes the new state in the book; saving is the caller's. Nothing that the gateway says counts
+// before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
+func Verify(ctx context.Context, c *client.Client, s *wallet.Subject, anew bool) (Verified, error) {
+	u, err := usesLogOf(s)
+	if err != nil {
+		return Verified{}, err
+	}
+	v, err := note.NewVerifier(s.UseLog.Key)
+	if err != nil {
+		return Verified{}, fmt.Errorf("%w: the pinned key of the use log: %w", wallet.ErrPinned, err)
+	}
+	kept := proof.Seen{
+		Size: s.UseLog.Checkpoint.Size, Root: s.UseLog.Checkpoint.Root, UseSeq: s.LastUse.Seq, Head: s.LastUse.Leaf, SubjectSalt: u.Salt,
+	}
+	out := Verified{Before: kept}
+	if anew { // from the first use on, but in a log that still holds what was seen
+		out.Before = proof.Seen{Size: kept.Size, Root: kept.Root}
+	}
+	if out.Statement, err = c.Statement(ctx, out.Before); err != nil {
+		return out, err
+	}
+	log := proof.Log{Origin: u.Origin, Verifier: v}
+	if out.Now, err = proof.Check(log, out.Before, s.Handle, u.Slot, out.Statement); err != nil {
+		return out, err
+	}
+	if kept.UseSeq > 0 && out.Now.SubjectSalt != kept.SubjectSalt {
+		return out, fmt.Errorf("%w: the subject salt has changed", proof.ErrRefused)
+	}
+	cp := wallet.Checkpoint{Size: out.Now.Size, Root: out.Now.Root, Note: out.Statement.Checkpoint}
+	if err := s.UseLog.Advance(cp); err != nil {
+		return out, err
+	}
+	if err := s.AdvanceUse(wallet.UseMark{Seq: out.Now.UseSeq, Leaf: out.Now.Head}); err != nil {
+		return out, err
+	}
+	u.Salt = out.Now.SubjectSalt
+	return out, setUsesLog(s, u)
+}

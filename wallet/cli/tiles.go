@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+)
+
+// logCheck fetches a whole log and proves it.
+type logCheck struct {
+	client            *client.Client
+	name, key, origin string
+}
+
+// logReport is what `audit verify` prints.
+type logReport struct {
+	Log        string         `json:"log"`
+	Origin     string         `json:"origin"`
+	Size       consent.Uint64 `json:"size"`
+	Root       consent.Hash   `json:"root"`
+	Slots      int            `json:"slots"`
+	Checkpoint string         `json:"checkpoint"`
+}
+
+func (k logCheck) run(ctx context.Context) (logReport, error) {
+	v, err := note.NewVerifier(k.key)
+	if err != nil {
+		return logReport{}, Usage("--log-key: %w", err)
+	}
+	signed, err := k.client.Checkpoint(ctx, k.name)
+	if err != nil {
+		return logReport{}, err
+	}
+	tree, err := openTree(string(signed), k.origin, v)
+	if err != nil {
+		return logReport{}, err
+	}
+	out := logReport{Log: k.name, Origin: k.origin, Size: consent.Uint64(tree.N), Root: consent.Hash(tree.Hash), Checkpoint: string(signed)} //nolint:gosec // not negative
+	var fold proof.Fold
+	check := func(leaf []byte) error {
+		if k.name == "uses" {
+			return fold.Add(leaf)
+		}
+		if _, err := consent.ParseLeaf(leaf); err != nil {
+			return fmt.Errorf("%w: %w", proof.ErrRefused, err)
+		}
+		return nil
+	}
+	root, err := k.hash(ctx, tree.N, check)
+	if err != nil {
+		return out, err
+	}
+	if root != tree.Hash {
+		return out, fmt.Errorf("%w: %d entries hash to %s, the checkpoint says %s", proof.ErrRefused, tree.N, consent.Hash(root), out.Root)
+	}
+	if k.name == "uses" {
+		cp, err := (proof.Log{Origin: k.origin, Verifier: v}).Open(signed)
+		if err != nil {
+			return out, err
+		}
+		out.Slots = fold.Subjects()
+		return out, fold.Check(cp)
+	}
+	return out, nil
+}
+
+// openTree checks a checkpoint's signature and origin. Extension lines are the use log's.
+func openTree(signed, origin string, v note.Verifier) (tlog.Tree, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("%w: checkpoint: %w", proof.ErrRefused, err)
+	}
+	lines := strings.SplitN(n.Text, "\n", 4)
+	if len(lines) != 4 || lines[0] != origin {
+		return tlog.Tree{}, fmt.Errorf("%w: the checkpoint is of another log than %s", proof.ErrRefused, origin)
+	}
+	tree, err := tlog.ParseTree([]byte("go.sum database tree\n" + lines[1] + "\n" + lines[2] + "\n"))
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("%w: checkpoint: %w", proof.ErrRefused, err)
+	}
+	return tree, nil
+}
+
+// bundle is how many entries C2SP tlog-tiles puts in one.
+const bundle = 256
+
+// hash fetches every entry and returns the root that they come to. It keeps the stored hashes, 64 bytes an entry.
+func (k logCheck) hash(ctx context.Context, size int64, check func(leaf []byte) error) (tlog.Hash, error) {
+	stored := make([]tlog.Hash, 0, tlog.StoredHashCount(size))
+	reader := tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(at))
+		for i, n := range at {
+			if n >= int64(len(stored)) {
+				return nil, fmt.Errorf("no stored hash %d", n)
+			}
+			out[i] = stored[n]
+		}
+		return out, nil
+	})
+	for i := int64(0); i < size; {
+		width := min(size-i, bundle)
+		b, err := k.client.Tile(ctx, k.name, entriesPath(i/bundle, int(width)))
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		for range width {
+			if len(b) < 2 || len(b) < 2+int(binary.BigEndian.Uint16(b)) {
+				return tlog.Hash{}, fmt.Errorf("%w: entry %d is cut off", proof.ErrRefused, i)
+			}
+			n := 2 + int(binary.BigEndian.Uint16(b))
+			leaf := b[2:n]
+			b = b[n:]
+			if err := check(leaf); err != nil {
+				return tlog.Hash{}, fmt.Errorf("entry %d: %w", i, err)
+			}
+			hs, err := tlog.StoredHashes(i, leaf, reader)
+			if err != nil {
+				return tlog.Hash{}, fmt.Errorf("hash entry %d: %w", i, err)
+			}
+			stored = append(stored, hs...)
+			i++
+		}
+		if len(b) > 0 {
+			return tlog.Hash{}, fmt.Errorf("%w: bytes after entry %d", proof.ErrRefused, i-1)
+		}
+	}
+	return tlog.TreeHash(size, reader)
+}
+
+// entriesPath is the path of an entry bundle below tile/.
+func entriesPath(n int64, width int) string {
+	path := tlog.Tile{H: 8, L: -1, N: n, W: width}.Path() // tile/8/data/000[.p/W]
+	return "entries/" + strings.TrimPrefix(path, "tile/8/data/")
+}

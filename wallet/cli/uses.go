@@ -1,0 +1,223 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/wallet"
+)
+
+func usesCommand(env Env) *cobra.Command {
+	a := &app{Env: env}
+	c := a.group("uses", "Who used your data: list, verify, export, watch",
+		`Every decision on your data, permit or deny, and every look at your records is a use. Whatever these commands show was proved
+first: each use is in the log that the custodian signed, and none of yours is left out. A release that never went
+through Volens is outside any proof.`,
+		a.usesList(), a.usesVerify(), a.usesExport(), a.usesWatch())
+	a.personFlags(c)
+	return c
+}
+
+// proved opens the wallet, verifies, saves what was verified and hands over.
+func (a *app) proved(ctx context.Context, anew bool, run func(p *person, v Verified) error) error {
+	return a.withPerson(ctx, func(p *person) error {
+		v, err := Verify(ctx, p.api, p.s, anew)
+		if err != nil {
+			return err
+		}
+		if err := p.w.Save(); err != nil {
+			return err
+		}
+		return run(p, v)
+	})
+}
+
+func (a *app) usesList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List every use of your data, newest first, all of them proved", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.proved(c.Context(), true, func(p *person, v Verified) error {
+				list := make([]proof.Use, 0, len(v.Statement.Entries))
+				for _, e := range v.Statement.Entries {
+					list = append(list, e.Use)
+				}
+				return a.show(list, func(out io.Writer) {
+					for _, u := range list {
+						p.showUse(out, u)
+					}
+					if len(list) == 0 {
+						printf(out, "nobody has used your data, as far as Volens decides it\n")
+					}
+				})
+			})
+		},
+	}
+}
+
+func (p *person) showUse(out io.Writer, u proof.Use) {
+	when := time.UnixMilli(int64(u.Time)).UTC().Format(time.RFC3339)
+	printf(out, "%4d  %s  %-6s %s\n", u.UseSeq, when, strings.ToUpper(u.Decision), p.member(u.Requester))
+	printf(out, "      %s\n", wallet.Escape(u.Sentence.Text))
+	why, _ := code(u.Purpose)
+	if u.Kind == proof.Decision {
+		line := "      for: " + wallet.Escape(why)
+		if len(u.Consents) > 0 {
+			line += fmt.Sprintf("; under consents %v", u.Consents)
+		}
+		if len(u.Actors) > 0 {
+			line += "; by " + wallet.Escape(strings.Join(u.Actors, ", "))
+		}
+		printf(out, "%s\n", line)
+	}
+}
+
+// verdict is what `uses verify` prints.
+type verdict struct {
+	Handle consent.SubjectID `json:"handle"`
+	Uses   consent.Uint64    `json:"uses"` // in all
+	New    consent.Uint64    `json:"new"`  // since the last verification
+	Size   consent.Uint64    `json:"size"` // of the custodian's log
+	Root   consent.Hash      `json:"root"`
+	Slot   consent.Uint64    `json:"slot"`
+	Since  consent.Uint64    `json:"since"` // size of the log at the last verification
+	Head   consent.Hash      `json:"head"`  // leaf hash of the newest use
+	Proved []string          `json:"proved"`
+}
+
+func verdictOf(s *wallet.Subject, v Verified) verdict {
+	o := verdict{
+		Handle: s.Handle, Uses: v.Now.UseSeq, New: v.Now.UseSeq - v.Before.UseSeq, Size: v.Now.Size, Root: v.Now.Root,
+		Slot: v.Statement.Slot, Since: v.Before.Size, Head: v.Now.Head,
+	}
+	o.Proved = append(o.Proved, "the log's checkpoint is signed by the key pinned at enrolment")
+	if v.Before.Size > 0 {
+		o.Proved = append(o.Proved, fmt.Sprintf("the log of %d uses still holds all %d that were there last time", v.Now.Size, v.Before.Size))
+	}
+	o.Proved = append(o.Proved,
+		fmt.Sprintf("each of your %d new uses is in the log, opened and hashed here", o.New),
+		fmt.Sprintf("slot %d, yours by the ledger, ends with use %d: none is left out", o.Slot, o.Uses))
+	return o
+}
+
+func (a *app) usesVerify() *cobra.Command {
+	var anew bool
+	c := &cobra.Command{
+		Use: "verify", Short: "Prove that the list of uses is true and complete", Args: cobra.NoArgs,
+		Long: `Check the uses since the last verification against the state that the wallet keeps, and keep the new state. It ends with 4
+when anything does not hold: then keep the wallet file, it is the evidence, and ask whom you trust.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.proved(c.Context(), anew, func(p *person, v Verified) error {
+				o := verdictOf(p.s, v)
+				return a.show(o, func(out io.Writer) {
+					printf(out, "proved: %d uses, %d of them new\n", o.Uses, o.New)
+					for _, line := range o.Proved {
+						printf(out, "  %s\n", line)
+					}
+				})
+			})
+		},
+	}
+	c.Flags().BoolVar(&anew, "all", false, "check every use again, not only new ones")
+	return c
+}
+
+func (a *app) usesExport() *cobra.Command {
+	var format, path string
+	c := &cobra.Command{
+		Use: "export", Short: "Write all uses as CSV, or as JSON with every proof", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if format != "csv" && format != "json" {
+				return Usage("--format is csv or json")
+			}
+			return a.proved(c.Context(), true, func(_ *person, v Verified) (err error) {
+				out := a.Out
+				if path != "" {
+					f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person names it
+					if err != nil {
+						return fmt.Errorf("export: %w", err)
+					}
+					defer func() { err = errors.Join(err, f.Close()) }()
+					out = f
+				}
+				if format == "json" {
+					return proof.WriteJSON(out, v.Statement)
+				}
+				return proof.WriteCSV(out, v.Statement.Entries)
+			})
+		},
+	}
+	c.Flags().StringVar(&format, "format", "csv", "csv or json")
+	c.Flags().StringVar(&path, "out", "", "file to write (default standard output)")
+	return c
+}
+
+func (a *app) usesWatch() *cobra.Command {
+	var count int
+	c := &cobra.Command{
+		Use: "watch", Short: "Show uses as they happen, each proved", Args: cobra.NoArgs,
+		Long: `Follow the gateway's notices. Each one makes the wallet fetch and prove what is new, so nothing is shown on a notice's word.
+With --json there is one object a line. It goes on until it is interrupted, or --count uses were shown.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withPerson(c.Context(), func(p *person) error {
+				err := p.watch(c.Context(), count)
+				return errors.Join(err, p.w.Save())
+			})
+		},
+	}
+	c.Flags().IntVar(&count, "count", 0, "end after this many uses")
+	return c
+}
+
+// errEnough ends a watch.
+var errEnough = errors.New("enough")
+
+// watch verifies at once and after every notice, and follows again when the stream ends.
+func (p *person) watch(ctx context.Context, count int) error {
+	shown := 0
+	look := func(api.Notice) error {
+		v, err := Verify(ctx, p.api, p.s, false)
+		if err != nil {
+			return err
+		}
+		for i := len(v.Statement.Entries) - 1; i >= 0; i-- {
+			u := v.Statement.Entries[i].Use
+			if err := p.show(u, func(out io.Writer) { p.showUse(out, u) }); err != nil {
+				return err
+			}
+			if shown++; shown == count {
+				return errEnough
+			}
+		}
+		return nil
+	}
+	for {
+		err := look(api.Notice{})
+		if err == nil {
+			err = p.api.Notices(ctx, look)
+		}
+		switch code := consent.CodeOf(err); {
+		case errors.Is(err, errEnough), errors.Is(err, context.Canceled):
+			return nil
+		case code != consent.Unavailable && code != api.Unauthenticated:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+		if err := p.signIn(ctx); err != nil && consent.CodeOf(err) != consent.Unavailable {
+			return err
+		}
+	}
+}
