@@ -52,6 +52,24 @@ func (c *subjects) unpin(s *Subject) {
 	s.pins--
 }
 
+// cool drops what is prepared of a subject, if it is in memory.
+func (c *subjects) cool(h consent.SubjectID) {
+	sh := c.shard(h)
+	sh.mu.Lock()
+	s, ok := sh.all[h]
+	if ok {
+		s.pins++
+	}
+	sh.mu.Unlock()
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	s.hot = nil
+	s.mu.Unlock()
+	c.unpin(s)
+}
+
 // insert adds a subject and takes the place of the next one that is neither pinned nor lately used. When all are pinned
 // the shard grows.
 func (sh *subjectShard) insert(s *Subject) {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
 )
@@ -278,7 +280,11 @@ func (f *Fence) Lift() {
 
 // record reads a subject's record from the index; NotFound when there is none.
 func (r *Replica) record(h consent.SubjectID) (record, error) {
-	rec, err := r.readRecord(h)
+	var rec record
+	err := r.db.View(func(txn *badger.Txn) (err error) {
+		rec, err = r.readRecord(txn, h)
+		return err
+	})
 	switch {
 	case errors.Is(err, errAbsent):
 		return record{}, consent.Errorf(consent.NotFound, "there is no such subject")

@@ -42,30 +42,59 @@ func (r *Replica) follow(ctx context.Context) {
 	r.failed.Store(&err)
 }
 
+// batch is what has been followed and not yet committed. While the replica is behind, many events share a transaction.
+type batch struct {
+	txn     *badger.Txn
+	events  []network.Event
+	members bool // a message of authorities or members is among them
+}
+
+// maxEvents bounds a batch; Badger bounds a transaction's size.
+const maxEvents = 500
+
 func (r *Replica) applyEvent(ev network.Event) error {
-	txn := r.db.NewTransaction(true)
-	defer txn.Discard()
-	if err := r.applySubject(txn, ev); err != nil {
+	b := &r.batch
+	if b.txn == nil {
+		b.txn = r.db.NewTransaction(true)
+	}
+	if err := r.applySubject(b.txn, ev); err != nil {
 		return fmt.Errorf("apply position %d: %w", ev.Position, err)
 	}
-	if err := put(txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(ev.Position)})); err != nil {
+	b.events = append(b.events, ev)
+	b.members = b.members || ev.Event.Handle.IsZero()
+	if ev.Position < r.cfg.Ledger.Position() && len(b.events) < maxEvents {
+		return nil // the next event is there already
+	}
+	return r.flush()
+}
+
+// flush commits the batch and lets it be seen: the subjects in memory are read anew, then the position moves.
+func (r *Replica) flush() error {
+	b := r.batch
+	r.batch = batch{}
+	defer b.txn.Discard()
+	last := b.events[len(b.events)-1].Position
+	if err := put(b.txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(last)})); err != nil {
 		return err
 	}
-	if err := txn.Commit(); err != nil {
-		return fmt.Errorf("apply position %d: %w", ev.Position, err)
+	if err := b.txn.Commit(); err != nil {
+		return fmt.Errorf("apply up to position %d: %w", last, err)
 	}
-	if h := ev.Event.Handle; !h.IsZero() {
-		s := r.subjects.pin(h)
-		s.mu.Lock()
-		s.hot = nil
-		s.mu.Unlock()
-		r.subjects.unpin(s)
-	} else if err := r.loadRoster(); err != nil {
-		return err
+	for _, ev := range b.events {
+		if !ev.Event.Handle.IsZero() {
+			r.subjects.cool(ev.Event.Handle)
+		}
 	}
-	r.arrived(ev.Position)
+	if b.members {
+		if err := r.loadRoster(); err != nil {
+			return err
+		}
+	}
+	r.arrived(last)
 	if r.cfg.OnEvent != nil {
-		r.cfg.OnEvent(ev)
+		for _, ev := range b.events {
+			r.cfg.OnEvent(ev)
+		}
 	}
 	return nil
 }
@@ -93,7 +122,7 @@ func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
 	if h.IsZero() {
 		return r.applyMember(txn, ev)
 	}
-	rec, err := r.readRecord(h)
+	rec, err := r.readRecord(txn, h)
 	if err != nil && !errors.Is(err, errAbsent) {
 		return err
 	}
@@ -148,8 +177,8 @@ const (
 	sealedRecord = 2
 )
 
-func (r *Replica) readRecord(h consent.SubjectID) (rec record, err error) {
-	b, err := r.readRaw(subjectKey(h))
+func (r *Replica) readRecord(txn *badger.Txn, h consent.SubjectID) (rec record, err error) {
+	b, err := get(txn, subjectKey(h))
 	if err != nil {
 		return rec, err
 	}
@@ -185,17 +214,22 @@ func (r *Replica) read(key string, v any) error {
 
 func (r *Replica) readRaw(key string) (value []byte, err error) {
 	err = r.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte(key))
-		if errors.Is(err, badger.ErrKeyNotFound) {
-			return errAbsent
-		}
-		if err != nil {
-			return err
-		}
-		value, err = item.ValueCopy(nil)
+		value, err = get(txn, key)
 		return err
 	})
 	return value, err
+}
+
+// get reads a value as the transaction sees it; errAbsent when there is none.
+func get(txn *badger.Txn, key string) ([]byte, error) {
+	item, err := txn.Get([]byte(key))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, errAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return item.ValueCopy(nil)
 }
 
 // each calls fn for the keys with a prefix, in order.

@@ -58,6 +58,7 @@ type Replica struct {
 	subjects subjects
 	shapes   shapes
 	roster   atomic.Pointer[roster]
+	batch    batch // the follower's own
 
 	position atomic.Uint64
 	level    atomic.Int64 // unix ms at which position was last seen equal to the ledger's

@@ -55,7 +55,8 @@ const maxBehind = consent.Millis(60_000)
 // Origin is the checkpoint origin line of a ledger.
 func Origin(ledger consent.Hash) string { return "volens/ledger/" + ledger.String() }
 
-func (c Config) journal() journal.Config {
+// Journal is the configuration of the ledger's journal.
+func (c Config) Journal() journal.Config {
 	return journal.Config{
 		Dir: filepath.Join(c.Dir, "log"), AnchorPath: c.AnchorPath, Origin: Origin(c.Ledger), Signer: c.Signer,
 		Verifier: c.Verifier, FreeReserve: c.FreeReserve, Progress: c.Progress, Now: c.Now,
@@ -102,7 +103,7 @@ func Init(ctx context.Context, cfg Config, genesis consent.Message) (network.Rec
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return network.Receipt{}, fmt.Errorf("make the ledger's folder: %w", err)
 	}
-	if err := journal.Init(cfg.journal()); err != nil {
+	if err := journal.Init(cfg.Journal()); err != nil {
 		return network.Receipt{}, err
 	}
 	l, err := Open(ctx, cfg)
@@ -118,7 +119,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now //nolint:forbidigo // the one place where the clock comes in
 	}
-	log, err := journal.Open(ctx, cfg.journal())
+	log, err := journal.Open(ctx, cfg.Journal())
 	if err != nil {
 		return nil, err
 	}

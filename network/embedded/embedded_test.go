@@ -116,4 +116,3 @@ func (h *host) Check(t *testing.T, r network.Receipt) {
 func TestNetwork(t *testing.T) {
 	networktest.Run(t, func(t *testing.T, genesis consent.Message) networktest.Host { return newHost(t, genesis) })
 }
-
