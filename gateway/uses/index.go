@@ -96,7 +96,7 @@ func openBadger(dir string, afresh bool) (*badger.DB, error) {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
 	o := badger.DefaultOptions(dir).WithLogger(nil).WithSyncWrites(false).WithDetectConflicts(false).
-		WithMemTableSize(32 << 20).WithNumMemtables(3).WithBlockCacheSize(32 << 20).WithIndexCacheSize(32 << 20).
+		WithMemTableSize(16 << 20).WithValueLogFileSize(1 << 20).WithNumMemtables(3).WithBlockCacheSize(32 << 20).WithIndexCacheSize(32 << 20).
 		WithChecksumVerificationMode(options.OnTableAndBlockRead).WithMetricsEnabled(false).WithNumVersionsToKeep(1)
 	db, err := badger.Open(o)
 	if err != nil {

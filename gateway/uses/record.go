@@ -116,7 +116,7 @@ func (l *Log) ensureKey(slot consent.Uint64, handle consent.SubjectID) error {
 		}
 	}
 	if err := l.cfg.Vault.Sync(); err != nil {
-		err = codedVault(err)
+		err = consent.Errorf(consent.Fenced, "record use: %w", err)
 		l.fence(err)
 		return err
 	}

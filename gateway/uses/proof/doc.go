@@ -42,9 +42,24 @@
 //
 // # Example
 //
-// Slot 2, handle 000102…0f. The first two entries of testdata/vectors.json, beside package uses, carry every value of
-// this chain in hex: use → canonical bytes → commitment → leaf → leaf hash → slot leaf → slot root → checkpoint. For an
-// empty log the extension line is
+// The first use in testdata/vectors.json beside package uses, which has every value in full and a second use after it:
+//
+//	handle 000102030405060708090a0b0c0d0e0f, slot 2
+//	subject salt  746a8d264b08e241c6fdbdb3e812b8bcb8ad29b408197dbe25a052fd504f6ca9
+//	pseudonym     01536dcc0cfd9efc623b5ecdbc2d343b0bfe0db106e686465b79457c21696fdf
+//	canonical use 000102030405060708090a0b0c0d0e0f 0000000000000001 000001a0c4506c00 00000008 6465636973696f6e …
+//	              handle                           useSeq 1         time             "decision"
+//	commitment    118747eab73f7f9dc7e7862d0e3e7974916260b2cb861a8c10da731d5d72eac7
+//	leaf          01 0000000000000002 ‖ pseudonym ‖ 0000000000000001 ‖ 00…00 ‖ 0000000001c73875 ‖ commitment
+//	leaf hash     9e6fe86c820cdcd4e2952d01498de7eb8b54c1a06472571d8281ffc470eee0e1
+//	slot leaf     bb639f95a9fe09987ee9ec5ef85c1bb7066847952cb0ac6a4aeb13458214d992
+//	unused slot   6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d
+//	checkpoint    uses.example/city-hospital
+//	              1
+//	              nm/obIIM3NTilS0BSY3n64tUwaBkclcdgoH/xHDu4OE=
+//	              slots 3 YrEgXO3CyzIZeNNvbbXFA7NywBrvcBibkJ00mWay8gE=
+//
+// An empty log's extension line is
 //
 //	slots 0 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=
 package proof
