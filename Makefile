@@ -1,0 +1,62 @@
+# run, test, bench and lint do what a person expects. Whatever they need beside Go is built into ./bin.
+SHELL := /bin/bash
+
+LINT_VERSION := v2.5.0
+VULN_VERSION := v1.1.4
+LINT         := bin/golangci-lint-$(LINT_VERSION)
+VULN         := bin/govulncheck-$(VULN_VERSION)
+LISTEN       ?= localhost:8080
+
+# Packages whose promises are about concurrency. The whole suite under the race detector takes hours and finds no more.
+RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check-format vet lint go-test go-race vulnerabilities bench clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build and start the demo on localhost:8080
+	bin/volens demo --listen $(LISTEN)
+
+build: ## build bin/volens
+	go build -trimpath -o bin/ ./cmd/...
+
+test: ## everything: format, vet, lint, tests, tests under the race detector, known vulnerabilities
+	@failed=; for stage in check-format vet lint go-test go-race vulnerabilities; do \
+		.ci/stage $$stage $(MAKE) --no-print-directory $$stage || failed="$$failed $$stage"; \
+	done; if [ -n "$$failed" ]; then echo; echo "failed:$$failed"; exit 1; fi
+
+check-format:
+	@out=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint: $(LINT) ## golangci-lint with .golangci.yml
+	$(LINT) run ./...
+
+go-test: ## the tests, Rego and command scripts among them
+	@.ci/gotest ./...
+
+go-race: ## the tests of what runs concurrently, under the race detector
+	@.ci/gotest -race -short $(RACE) ./network/journal
+
+vulnerabilities: ## known vulnerabilities, where their database can be reached
+	@if curl --fail --silent --output /dev/null --max-time 10 https://vuln.go.dev/index/db.json; then \
+		$(MAKE) --no-print-directory $(VULN) && $(VULN) ./...; \
+	else echo "skipped: https://vuln.go.dev cannot be reached"; fi
+
+bench: build ## measure, and print the README's table
+	bin/volens bench all
+
+clean: ## remove what was built
+	rm -rf bin
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/golangci-lint $@
+
+$(VULN):
+	GOBIN=$(CURDIR)/bin go install golang.org/x/vuln/cmd/govulncheck@$(VULN_VERSION)
+	mv bin/govulncheck $@
