@@ -48,7 +48,7 @@ func TestGenesis(t *testing.T) {
 			w, _ := consenttest.NewWorld(t.Name())
 			g := &consent.Init{Name: "a ledger", Authorities: slices.Clone(two), Threshold: 2, Salt: w.Rand.Hash()}
 			c.change(g)
-			l := &ledger{t, w, consenttest.NewMemory()}
+			l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
 			w.Ledger = consent.LedgerID(g)
 			if kept := g.Ledger; !kept.IsZero() && w.Ledger != kept {
 				t.Fatalf("id %s, want the one that is kept", w.Ledger)
@@ -65,7 +65,7 @@ func TestGenesis(t *testing.T) {
 
 func TestNoGenesis(t *testing.T) {
 	w, _ := consenttest.NewWorld(t.Name())
-	l := &ledger{t, w, consenttest.NewMemory()}
+	l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
 	_, open := w.Open()
 	l.refuse(consent.WrongState, open)
 }
@@ -187,7 +187,7 @@ func moved(t *testing.T) (*ledger, *consenttest.Subject, func() *consent.Import)
 	}
 	w.Ledger = consent.LedgerID(g)
 	w.Now += 60_000
-	l := &ledger{t, w, consenttest.NewMemory()}
+	l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
 	l.must(w.Sign(g, trust))
 	l.must(w.Sign(&consent.MemberAdmit{
 		Member: consenttest.CityHospital, Name: "City Hospital", Roles: []consent.Role{consent.Custodian},

@@ -1,6 +1,7 @@
 package consent
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -70,6 +71,10 @@ func checkValue(v reflect.Value, limit int) error {
 			return errorf(TooLarge, "a text has more than %d bytes", n)
 		}
 		return checkText(v.String())
+	case reflect.Uint64:
+		if v.Uint() > math.MaxInt64 { // as in the JSON form, and so that every language has an integer for it
+			return errorf(Malformed, "a number is above 2^63 - 1")
+		}
 	case reflect.Slice:
 		if n := or(limit, maxValues); v.Len() > n {
 			return errorf(TooLarge, "a list has more than %d values", n)

@@ -14,9 +14,30 @@ import (
 
 // ledger runs every message twice and compares the leaves byte for byte.
 type ledger struct {
-	t  *testing.T
-	w  *consenttest.World
-	st *consenttest.Memory
+	t    *testing.T
+	w    *consenttest.World
+	st   *consenttest.Memory
+	done []step
+}
+
+// step is one accepted message: what was read, and what came of it.
+type step struct {
+	m    consent.Message
+	time consent.Millis
+	read map[string][]byte
+	out  consent.Outcome
+}
+
+// reads notes which keys are read.
+type reads struct {
+	consent.Reader
+	seen map[string][]byte
+}
+
+func (r reads) Get(key string) ([]byte, error) {
+	b, err := r.Reader.Get(key)
+	r.seen[key] = b
+	return b, err
 }
 
 func newLedger(t *testing.T) *ledger {
@@ -27,7 +48,7 @@ func newLedger(t *testing.T) *ledger {
 func newLedgerOf(t *testing.T, seed string) *ledger {
 	t.Helper()
 	w, genesis := consenttest.NewWorld(seed)
-	l := &ledger{t, w, consenttest.NewMemory()}
+	l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
 	l.must(genesis)
 	for _, m := range w.Members() {
 		l.must(m)
@@ -55,7 +76,8 @@ func (l *ledger) submit(m consent.Message) error {
 		return err
 	}
 	tx := consent.Tx{ID: "tx", Time: l.w.Now}
-	a, errA := consent.Run(tx, l.st, v)
+	r := reads{l.st, map[string][]byte{}}
+	a, errA := consent.Run(tx, r, v)
 	b, errB := consent.Run(tx, l.st, v)
 	if consent.CodeOf(errA) != consent.CodeOf(errB) || string(a.Leaf.Marshal()) != string(b.Leaf.Marshal()) {
 		l.t.Fatal("two runs of one message differ")
@@ -77,6 +99,7 @@ func (l *ledger) submit(m consent.Message) error {
 		l.t.Fatalf("apply on the strict state: %v", err)
 	}
 	l.st.Commit()
+	l.done = append(l.done, step{again, l.w.Now, r.seen, a})
 	return nil
 }
 
