@@ -90,6 +90,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.engine.S
 // Engine is gin's engine, for tests that walk its route list.
 func (g *Gateway) Engine() *gin.Engine { return g.engine }
 
+// Evaluations returns how many decisions OPA made and how many its memo answered.
+func (g *Gateway) Evaluations() (evaluated, remembered int64) { return g.access.Evaluations() }
+
 // mount makes gin's engine from the route table.
 func (g *Gateway) mount() error {
 	gin.SetMode(gin.ReleaseMode)

@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -51,6 +52,13 @@ type Service struct {
 	cfg    Config
 	policy consent.Hash
 	codes  consent.Hash
+
+	evaluated, remembered atomic.Int64
+}
+
+// Evaluations returns how many decisions OPA made and how many the memo answered, since the start.
+func (s *Service) Evaluations() (evaluated, remembered int64) {
+	return s.evaluated.Load(), s.remembered.Load()
 }
 
 // New returns a service.
@@ -153,6 +161,11 @@ func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.
 	for {
 		recs := view.Records()
 		d, err := s.cfg.Engine.Decide(ctx, q, recs)
+		if d.Memo {
+			s.remembered.Add(1)
+		} else {
+			s.evaluated.Add(1)
+		}
 		if err != nil {
 			d.Decision, d.Obligations = policies.Deny, nil // Decide denies on every error; this says so once more, here
 		}

@@ -2,10 +2,11 @@ package access
 
 import (
 	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"sync"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
@@ -13,46 +14,51 @@ import (
 // Pseudonyms turns handles into the names that requesters know them by, and back. A pseudonym is the handle, one AES block,
 // encrypted under a key of the member's own: two members' pseudonyms of one handle have nothing in common, no table of them
 // exists, and no two handles share one. The text form is 32 lower-case hex digits.
-type Pseudonyms struct{ secret [32]byte }
+type Pseudonyms struct {
+	secret [32]byte
+	blocks *sync.Map // consent.MemberID to cipher.Block; members are few
+}
 
 // NewPseudonyms uses the gateway's secret. Losing it makes every pseudonym worthless; showing it links them.
-func NewPseudonyms(secret [32]byte) Pseudonyms { return Pseudonyms{secret} }
+func NewPseudonyms(secret [32]byte) Pseudonyms { return Pseudonyms{secret, new(sync.Map)} }
 
 // Of is the pseudonym under which a member knows a handle.
 func (p Pseudonyms) Of(m consent.MemberID, h consent.SubjectID) (string, error) {
-	key, err := p.key(m)
+	block, err := p.block(m)
 	if err != nil {
 		return "", err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return "", fmt.Errorf("make a pseudonym: %w", err)
-	}
-	var out [16]byte
-	block.Encrypt(out[:], h[:])
-	return hex.EncodeToString(out[:]), nil
+	block.Encrypt(h[:], h[:])
+	return h.String(), nil
 }
 
 // Handle is the handle that a member's pseudonym names. Every well-formed pseudonym names one; whether it exists is for the
 // ledger to say.
 func (p Pseudonyms) Handle(m consent.MemberID, pseudonym string) (consent.SubjectID, error) {
-	in, err := consent.ParseSubjectID(pseudonym)
+	h, err := consent.ParseSubjectID(pseudonym)
 	if err != nil {
-		return consent.SubjectID{}, consent.Errorf(consent.Malformed, "a pseudonym is 32 lower-case hex digits")
+		return h, consent.Errorf(consent.Malformed, "a pseudonym is 32 lower-case hex digits")
 	}
-	key, err := p.key(m)
+	block, err := p.block(m)
 	if err != nil {
-		return consent.SubjectID{}, err
+		return h, err
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return consent.SubjectID{}, fmt.Errorf("open a pseudonym: %w", err)
-	}
-	var out consent.SubjectID
-	block.Decrypt(out[:], in[:])
-	return out, nil
+	block.Decrypt(h[:], h[:])
+	return h, nil
 }
 
-func (p Pseudonyms) key(m consent.MemberID) ([]byte, error) {
-	return hkdf.Key(sha256.New, p.secret[:], nil, "volens/pseudonym/1/"+string(m), 32)
+func (p Pseudonyms) block(m consent.MemberID) (cipher.Block, error) {
+	if b, ok := p.blocks.Load(m); ok {
+		return b.(cipher.Block), nil //nolint:errcheck,forcetypeassert // only blocks are stored
+	}
+	key, err := hkdf.Key(sha256.New, p.secret[:], nil, "volens/pseudonym/1/"+string(m), 32)
+	if err != nil {
+		return nil, fmt.Errorf("make a member's pseudonym key: %w", err)
+	}
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("make a member's pseudonym key: %w", err)
+	}
+	p.blocks.Store(m, b)
+	return b, nil
 }

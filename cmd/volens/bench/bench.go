@@ -1,0 +1,393 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mrand "math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
+	"github.com/volens-ledger/volens/chaincode/sig"
+	"github.com/volens-ledger/volens/cmd/volens/node"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/network/journal"
+)
+
+// Options of a run.
+type Options struct {
+	Dir      string // where ledgers are made; removed by the caller
+	URL      string // of a running node whose folders are under Dir; "": run one here
+	Shape    Shape
+	Clients  int
+	For      time.Duration
+	Progress func(what string, done, total int64)
+}
+
+// server is a node under test: its own, or one that runs elsewhere over folders that can be read here.
+type server struct {
+	n    *node.Node
+	url  string
+	host string
+	p    node.Paths
+}
+
+func (o Options) start(ctx context.Context) (*server, error) {
+	p := node.Under(o.Dir)
+	s := &server{url: o.URL, p: p}
+	if s.url == "" {
+		n, err := node.Start(ctx, node.Config{Paths: p, Listen: "127.0.0.1:0", SignIns: 1 << 20, Progress: o.Progress})
+		if err != nil {
+			return nil, err
+		}
+		s.n, s.url = n, n.URL()
+	}
+	s.host = strings.TrimPrefix(s.url, "http://")
+	return s, nil
+}
+
+func (s *server) close(ctx context.Context) error {
+	if s.n == nil {
+		return nil
+	}
+	return s.n.Close(ctx)
+}
+
+func (s *server) token(ctx context.Context, m consent.MemberID) (string, error) {
+	c, err := client.New(s.url, client.Options{})
+	if err != nil {
+		return "", err
+	}
+	t, err := c.Token(ctx, client.Credentials{Member: m, Key: consenttest.Persona(string(m))})
+	return t.AccessToken, err
+}
+
+// asker makes requests for random subjects.
+type asker struct {
+	subjects int
+	names    access.Pseudonyms
+	members  []asking
+	host     string
+}
+
+// asking is one member with its token and the bodies it sends, cut where the subject's pseudonym goes.
+type asking struct {
+	id     consent.MemberID
+	token  string
+	bodies [][2][]byte
+}
+
+const placeholder = "00000000000000000000000000000000"
+
+func (s *server) asker(ctx context.Context, shape Shape) (*asker, error) {
+	b, err := os.ReadFile(filepath.Join(s.p.Keys, "secret.key"))
+	if err != nil {
+		return nil, err
+	}
+	var secret [32]byte
+	if _, err := hex.Decode(secret[:], bytes.TrimSpace(b)); err != nil {
+		return nil, err
+	}
+	a := &asker{subjects: shape.Subjects, names: access.NewPseudonyms(secret), host: s.host}
+	for i := range shape.Members {
+		m := asking{id: memberID(i)}
+		if m.token, err = s.token(ctx, m.id); err != nil {
+			return nil, err
+		}
+		for _, p := range purposes {
+			for _, t := range resourceTypes {
+				for _, label := range []string{"N", "R"} {
+					body, err := json.Marshal(api.AccessRequest{
+						Subject: placeholder, Purpose: consent.Coding{Code: p}, Actor: api.Actor{Reference: "Practitioner/bob"},
+						Resources: []api.Resource{{Type: t, ID: "1", Labels: []consent.Coding{{System: confidentiality, Code: label}}}},
+					})
+					if err != nil {
+						return nil, err
+					}
+					before, after, _ := bytes.Cut(body, []byte(placeholder))
+					m.bodies = append(m.bodies, [2][]byte{before, after})
+				}
+			}
+		}
+		a.members = append(a.members, m)
+	}
+	return a, nil
+}
+
+// next is a request for a random subject by a random member.
+func (a *asker) next(r *mrand.Rand) request {
+	m := a.members[r.IntN(len(a.members))]
+	p, err := a.names.Of(m.id, handleOf(r.IntN(a.subjects)))
+	if err != nil {
+		return nil
+	}
+	b := m.bodies[r.IntN(len(m.bodies))]
+	body := make([]byte, 0, 512)
+	body = append(append(append(body, b[0]...), p...), b[1]...)
+	return render(a.host, api.PathAccess, m.token, body)
+}
+
+// Decisions measures decisions over HTTP, each with its use durable before the answer, for random subjects, after as many
+// unmeasured ones as bring every subject into memory.
+func Decisions(ctx context.Context, name string, o Options) (Result, error) {
+	s, err := o.start(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := s.decisions(ctx, o)
+	r.Name, r.Subjects, r.Consents = name, o.Shape.Subjects, o.Shape.Subjects*o.Shape.Consents
+	if s.n != nil {
+		made, remembered := s.n.Gateway.Evaluations()
+		r.Note = fmt.Sprintf("memo hits %.1f %%", 100*float64(remembered)/float64(max(made+remembered, 1)))
+	}
+	return r, errors.Join(err, s.close(ctx))
+}
+
+func (s *server) decisions(ctx context.Context, o Options) (Result, error) {
+	a, err := s.asker(ctx, o.Shape)
+	if err != nil {
+		return Result{}, err
+	}
+	rs := make([]*mrand.Rand, o.Clients)
+	for i := range rs {
+		rs[i] = mrand.New(mrand.NewPCG(uint64(i), 7)) //nolint:gosec // a load, not a secret
+	}
+	if s.n != nil {
+		if err := s.n.Replica.Warm(o.Shape.Subjects, handleOf); err != nil {
+			return Result{}, err
+		}
+		runtime.GC()
+	}
+	if _, err := drive(ctx, s.host, o.Clients, o.For/4, func(i, _ int) request { return a.next(rs[i]) }); err != nil {
+		return Result{}, fmt.Errorf("warm up: %w", err)
+	}
+	return drive(ctx, s.host, o.Clients, o.For, func(i, _ int) request { return a.next(rs[i]) })
+}
+
+// patient is a subject with a real key, for signed messages.
+type patient struct {
+	handle consent.SubjectID
+	key    sig.Key
+	salt   consent.Hash
+	seq    consent.Uint64
+	prev   consent.Hash
+}
+
+// grants are signed messages, made before the clock starts.
+func (p *patient) grants(ledger consent.Hash, n int, c consent.Consent) ([]consent.Message, error) {
+	var ms []consent.Message
+	for range n {
+		b := &consent.ConsentGrant{Handle: p.handle, Seq: p.seq + 1, Prev: p.prev, Consent: c, Salt: random()}
+		m := consent.Message{Body: b, Openings: consent.Openings{KeySalt: &p.salt}}
+		if err := m.Sign(ledger, p.key); err != nil {
+			return nil, err
+		}
+		p.seq, p.prev = p.seq+1, consent.Commitment(b)
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
+
+// enrol opens and claims subjects through the ledger.
+func (s *server) enrol(ctx context.Context, n int) ([]*patient, error) {
+	out, errs := make([]*patient, n), make([]error, n)
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, 64)
+	for i := range n {
+		wg.Go(func() {
+			limit <- struct{}{}
+			defer func() { <-limit }()
+			out[i], errs[i] = s.enrolOne(ctx, i)
+		})
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
+}
+
+func (s *server) enrolOne(ctx context.Context, i int) (*patient, error) {
+	h := random()
+	p := &patient{handle: consent.SubjectID(h[:16]), salt: random()}
+	var err error
+	if p.key, err = sig.ParseKey(h[:]); err != nil {
+		return nil, err
+	}
+	code := random()
+	open := consent.Message{Body: &consent.SubjectOpen{
+		Handle: p.handle, Custodian: custodian, Slot: consent.Uint64(i), CodeCommit: consent.CodeCommitment(code), Salt: random(), //nolint:gosec // not negative
+	}}
+	claim := consent.Message{
+		Body: &consent.SubjectClaim{
+			Handle: p.handle, Seq: 2, Prev: consent.Commitment(open.Body), KeyCommit: consent.KeyCommitment(p.salt, p.key.Address()), Salt: random(),
+		},
+		Openings: consent.Openings{Code: &code, NewKeySalt: &p.salt},
+	}
+	id := s.n.Ledger.ID()
+	if err := errors.Join(open.Sign(id, consenttest.Persona(string(custodian))), claim.Sign(id, p.key)); err != nil {
+		return nil, err
+	}
+	for _, m := range []consent.Message{open, claim} {
+		v, err := consent.Verify(id, m)
+		if err == nil {
+			_, err = s.n.Ledger.Submit(ctx, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	p.seq, p.prev = 2, consent.Commitment(claim.Body)
+	return p, nil
+}
+
+// Consents measures signed consents: over HTTP with receipt, and in process.
+func Consents(ctx context.Context, o Options) ([]Result, error) {
+	if err := Make(ctx, node.Under(o.Dir), Shape{Members: 1}, nil); err != nil {
+		return nil, err
+	}
+	s, err := o.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	perClient := max(int(o.For.Seconds())*150, 20)
+	ps, err := s.enrol(ctx, 2*o.Clients)
+	var over, in Result
+	if err == nil {
+		over, err = s.consentsHTTP(ctx, o, ps[:o.Clients], perClient)
+	}
+	if err == nil {
+		in, err = s.consentsInProcess(ctx, o, ps[o.Clients:], perClient)
+	}
+	return []Result{over, in}, errors.Join(err, s.close(ctx))
+}
+
+func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n int) (Result, error) {
+	token, err := s.token(ctx, custodian)
+	if err != nil {
+		return Result{}, err
+	}
+	queues := make([][]request, len(ps))
+	for i, p := range ps {
+		ms, err := p.grants(s.n.Ledger.ID(), n, form(i, 1, false))
+		if err != nil {
+			return Result{}, err
+		}
+		for _, m := range ms {
+			b, err := json.Marshal(m)
+			if err != nil {
+				return Result{}, err
+			}
+			queues[i] = append(queues[i], render(s.host, api.PathMessages, token, b))
+		}
+	}
+	r, err := drive(ctx, s.host, o.Clients, time.Minute, func(i, k int) request {
+		if k >= len(queues[i]) {
+			return nil
+		}
+		return queues[i][k]
+	})
+	r.Name, r.Subjects, r.Consents = "consents over HTTP", len(ps), len(ps)*n
+	return r, err
+}
+
+func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient, n int) (Result, error) {
+	queues := make([][]consent.Message, len(ps))
+	for i, p := range ps {
+		ms, err := p.grants(s.n.Ledger.ID(), n, form(i, 1, false))
+		if err != nil {
+			return Result{}, err
+		}
+		queues[i] = ms
+	}
+	var mu sync.Mutex
+	var all []uint32
+	var errs []error
+	var wg sync.WaitGroup
+	cpu, begin := cpuTime(), time.Now()
+	for _, q := range queues {
+		wg.Go(func() {
+			us := make([]uint32, 0, len(q))
+			var err error
+			for _, m := range q {
+				t := time.Now()
+				var v consent.Verified
+				if v, err = consent.Verify(s.n.Ledger.ID(), m); err != nil {
+					break
+				}
+				if _, err = s.n.Ledger.Submit(ctx, v); err != nil {
+					break
+				}
+				us = append(us, uint32(time.Since(t).Microseconds())) //nolint:gosec // seconds at most
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all, errs = append(all, us...), append(errs, err)
+		})
+	}
+	wg.Wait()
+	r := summary(all, time.Since(begin))
+	r.Name, r.Clients, r.Subjects, r.Consents = "consents in process", o.Clients, len(ps), len(ps)*n
+	r.CPU, r.RSS = (cpuTime() - cpu).Seconds(), rss()
+	return r, errors.Join(errs...)
+}
+
+// Verify measures the offline check of a ledger that Make made.
+func Verify(ctx context.Context, o Options) (Result, error) {
+	_, id, err := node.ReadGenesis(node.Under(o.Dir))
+	if err != nil {
+		return Result{}, err
+	}
+	lc, err := node.LedgerConfig(node.Under(o.Dir), id)
+	if err != nil {
+		return Result{}, err
+	}
+	cpu, begin := cpuTime(), time.Now()
+	rep, err := journal.Verify(ctx, lc.Journal(), journal.VerifyOptions{})
+	took := time.Since(begin)
+	return Result{
+		Name: "ledger verify", Subjects: o.Shape.Subjects, Consents: o.Shape.Subjects * o.Shape.Consents, Rate: float64(rep.Checkpoint.Size) / took.Seconds(),
+		CPU: (cpuTime() - cpu).Seconds(), RSS: rss(), Note: fmt.Sprintf("%d records in %.2f s", rep.Checkpoint.Size, took.Seconds()),
+	}, err
+}
+
+// Startup measures how long a node takes from nothing to ready.
+func Startup(ctx context.Context, o Options) (Result, error) {
+	begin := time.Now()
+	s, err := o.start(ctx)
+	took := time.Since(begin)
+	if err != nil {
+		return Result{}, err
+	}
+	r := Result{
+		Name: "start to ready", Subjects: o.Shape.Subjects, Consents: o.Shape.Subjects * o.Shape.Consents, RSS: rss(),
+		Note: fmt.Sprintf("%.2f s at %d records", took.Seconds(), s.n.Ledger.Position()),
+	}
+	return r, s.close(ctx)
+}
+
+// rss is the resident memory of this process.
+func rss() int64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
+			n, err := strconv.ParseInt(f[1], 10, 64)
+			if err == nil {
+				return n << 10
+			}
+		}
+	}
+	return 0
+}
