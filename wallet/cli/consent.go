@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/wallet"
+	"github.com/volens-ledger/volens/wallet/online"
 )
 
 func consentCommand(env Env) *cobra.Command {
@@ -34,7 +35,7 @@ func (a *app) withPerson(ctx context.Context, run func(p *person) error) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.w.Close()) }()
+	defer func() { err = errors.Join(err, p.Wallet.Close()) }()
 	if err := p.learn(ctx); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (a *app) consentList() *cobra.Command {
 		Use: "list", Short: "List your consents, newest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withPerson(c.Context(), func(p *person) error {
-				cs, err := p.api.Consents(c.Context())
+				cs, err := p.API.Consents(c.Context())
 				if err != nil {
 					return err
 				}
@@ -106,7 +107,7 @@ func (p *person) summary(c consent.Consent) string {
 	}
 	var why []string
 	for _, u := range root.Purposes {
-		w, _ := code(u)
+		w, _ := online.Code(u)
 		why = append(why, wallet.Escape(w))
 	}
 	if len(why) == 0 {
@@ -131,7 +132,7 @@ func (a *app) consentRequests() *cobra.Command {
 		Use: "requests", Short: "List what you are asked for, newest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withPerson(c.Context(), func(p *person) error {
-				rs, err := p.api.Requests(c.Context())
+				rs, err := p.API.Requests(c.Context())
 				if err != nil {
 					return err
 				}
@@ -184,7 +185,7 @@ func (a *app) consentPreview() *cobra.Command {
 					}
 					q.Consent = &k
 				}
-				d, err := p.api.Preview(c.Context(), q)
+				d, err := p.API.Preview(c.Context(), q)
 				if err != nil {
 					return err
 				}

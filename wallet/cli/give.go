@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -24,43 +23,14 @@ type signed struct {
 	Proved     bool             `json:"proved"` // the receipt was checked against the pinned key
 }
 
-// put signs a message of the handle, puts it on the ledger, checks the receipt offline and keeps both.
-func (p *person) put(ctx context.Context, body func(l consent.Link, salt consent.Hash) consent.Body) (signed, error) {
-	me, err := p.api.Me(ctx)
-	if err != nil {
-		return signed{}, err
-	}
-	var salt consent.Hash
-	if _, err := io.ReadFull(p.Rand, salt[:]); err != nil {
-		return signed{}, fmt.Errorf("draw a salt: %w", err)
-	}
-	b := body(consent.Link{Handle: p.s.Handle, Seq: me.Seq + 1, Prev: me.Prev}, salt)
-	signature, err := p.w.Sign(ctx, p.s.Handle, b, p.names, p.confirm)
-	if err != nil {
-		return signed{}, err
-	}
-	opening, err := p.w.Opening(p.s.Handle)
-	if err != nil {
-		return signed{}, err
-	}
-	m := consent.Message{Body: b, Openings: opening, Sigs: []consent.Signature{signature}}
-	r, err := p.api.Submit(ctx, m)
-	if err != nil {
-		return signed{}, err
-	}
-	if _, _, err := wallet.CheckReceipt(*p.ledger, m, r); err != nil {
-		return signed{}, err
-	}
-	if err := record(p.s, m, r); err != nil {
-		return signed{}, err
-	}
-	return signed{consent.TypeOf(b), me.Seq + 1, r.Position, r.Commitment, r.Time, true}, p.w.Save()
-}
-
 func (a *app) putAndShow(ctx context.Context, p *person, body func(l consent.Link, salt consent.Hash) consent.Body) error {
-	s, err := p.put(ctx, body)
+	m, r, err := p.Put(ctx, body)
 	if err != nil {
 		return err
+	}
+	s := signed{Type: consent.TypeOf(m.Body), Position: r.Position, Commitment: r.Commitment, Time: r.Time, Proved: true}
+	if b, ok := m.Body.(consent.SubjectBody); ok {
+		s.Seq = b.Link().Seq
 	}
 	return a.show(s, func(out io.Writer) {
 		printf(out, "%s %d is on the ledger: position %d, commitment %s\n  the receipt is proved in a checkpoint that the pinned key signed\n",
@@ -103,7 +73,7 @@ func (a *app) consentGive() *cobra.Command {
 // asked finds a request by its id or the beginning of it, shows its text, and checks that the text is the one whose hash
 // will be signed.
 func (p *person) asked(ctx context.Context, id string) (found api.Asked, err error) {
-	rs, err := p.api.Requests(ctx)
+	rs, err := p.API.Requests(ctx)
 	if err != nil {
 		return found, err
 	}
@@ -158,7 +128,7 @@ func (a *app) consentNarrow() *cobra.Command {
 }
 
 func (p *person) consentNumbered(ctx context.Context, n consent.Uint64) (api.Consent, error) {
-	cs, err := p.api.Consents(ctx)
+	cs, err := p.API.Consents(ctx)
 	if err != nil {
 		return api.Consent{}, err
 	}

@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
-	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/wallet"
+	"github.com/volens-ledger/volens/wallet/online"
 )
 
 // password takes the wallet's password from the environment or from the person.
@@ -65,11 +64,7 @@ func (a *app) serverOr(own string) string {
 // person is a patient at work: an open wallet, one handle of it, and the gateway she is signed in to.
 type person struct {
 	*app
-	w      *wallet.Wallet
-	s      *wallet.Subject
-	ledger *wallet.Ledger
-	api    *client.Client
-	names  wallet.Names
+	online.Patient
 }
 
 // open opens the wallet, picks the handle and signs in. The caller closes the wallet.
@@ -103,7 +98,7 @@ func (a *app) personOf(w *wallet.Wallet, s *wallet.Subject) (*person, error) {
 		return nil, wallet.ErrPinned
 	}
 	c, err := a.dial(a.serverOr(s.Gateway))
-	return &person{app: a, w: w, s: s, ledger: ledger, api: c}, err
+	return &person{a, online.Patient{Wallet: w, Subject: s, Ledger: ledger, API: c, Confirm: a.confirm, Rand: a.Rand}}, err
 }
 
 // pick chooses the handle that --handle names, or the only one.
@@ -127,9 +122,6 @@ func (a *app) pick(b *wallet.Book) (*wallet.Subject, error) {
 	return nil, errors.New("the wallet has no handle yet; enrol with: volens wallet enrol INVITATION")
 }
 
-// agreed is the answer to what the person asked for herself by typing the command, such as signing in.
-func agreed([]wallet.Field) (bool, error) { return true, nil }
-
 // token is what is kept of a sign-in.
 type token struct {
 	Server string            `json:"server"`
@@ -143,15 +135,15 @@ func (p *person) tokenPath() string { return p.wallet + ".session" }
 // signIn takes the kept token while it is good, else signs in with the handle's key.
 func (p *person) signIn(ctx context.Context) error {
 	if t, ok := p.keptToken(ctx); ok {
-		p.api = p.api.As(client.Bearer(t))
+		p.API = p.API.As(client.Bearer(t))
 		return nil
 	}
-	session, err := p.freshSession(ctx)
+	session, err := online.SignIn(ctx, p.Wallet, p.Subject.Handle, p.API)
 	if err != nil {
 		return err
 	}
 	t := token{
-		Server: p.api.URL(), Handle: p.s.Handle, Token: session.AccessToken,
+		Server: p.API.URL(), Handle: p.Subject.Handle, Token: session.AccessToken,
 		Until: p.Now().Add(time.Duration(session.ExpiresIn) * time.Second * 4 / 5),
 	}
 	b, err := json.Marshal(t)
@@ -161,7 +153,7 @@ func (p *person) signIn(ctx context.Context) error {
 	if err != nil {
 		p.say("warning: the sign-in is not kept: %v", err)
 	}
-	p.api = p.api.As(client.Bearer(session.AccessToken))
+	p.API = p.API.As(client.Bearer(session.AccessToken))
 	return nil
 }
 
@@ -171,41 +163,34 @@ func (p *person) keptToken(ctx context.Context) (string, bool) {
 		return "", false
 	}
 	var t token
-	if json.Unmarshal(b, &t) != nil || t.Server != p.api.URL() || t.Handle != p.s.Handle || !p.Now().Before(t.Until) {
+	if json.Unmarshal(b, &t) != nil || t.Server != p.API.URL() || t.Handle != p.Subject.Handle || !p.Now().Before(t.Until) {
 		return "", false
 	}
-	_, err = p.api.As(client.Bearer(t.Token)).Session(ctx) // tokens end with the gateway's process
+	_, err = p.API.As(client.Bearer(t.Token)).Session(ctx) // tokens end with the gateway's process
 	return t.Token, err == nil
 }
 
-func (p *person) freshSession(ctx context.Context) (api.Session, error) {
-	key, err := p.w.Key(p.s.Handle)
+// learn fetches and verifies the names that what is signed will be shown with.
+func (p *person) learn(ctx context.Context) error {
+	r, err := online.Roster(ctx, p.API, *p.Ledger)
 	if err != nil {
-		return api.Session{}, err
+		return err
 	}
-	ch, err := p.api.Challenge(ctx)
-	if err != nil {
-		return api.Session{}, err
+	p.Names = wallet.Names{Member: r.Member, Code: online.Code}
+	return nil
+}
+
+// member is a member's name and id, or the id in quotation marks when no authority has signed a name for it.
+func (p *person) member(id consent.MemberID) string {
+	if id == "" {
+		return "you"
 	}
-	m, err := client.Message(ch, key.Address())
-	if err != nil {
-		return api.Session{}, err
+	if p.Names.Member != nil {
+		if m, known := p.Names.Member(id); known {
+			return fmt.Sprintf("%s (%s)", wallet.Escape(m.Name), wallet.Escape(string(id)))
+		}
 	}
-	place, err := url.Parse(p.api.URL())
-	if err != nil {
-		return api.Session{}, err
-	}
-	text, signature, err := p.w.SignIn(ctx, p.s.Handle, place, m, agreed)
-	if err != nil {
-		return api.Session{}, err
-	}
-	opening, err := p.w.Opening(p.s.Handle)
-	if err != nil {
-		return api.Session{}, err
-	}
-	return p.api.SignIn(ctx, api.SignIn{
-		Message: text, Signature: signature.String(), Handle: &p.s.Handle, KeySalt: opening.KeySalt,
-	})
+	return `"` + wallet.Escape(string(id)) + `"`
 }
 
 // line reads one line that the person types.

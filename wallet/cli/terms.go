@@ -12,6 +12,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/wallet/online"
 )
 
 // terms are the flags that describe a consent.
@@ -152,7 +153,7 @@ func recipients(to []string) []consent.Recipient {
 		if isMemberID(who) {
 			reference = "Organization/" + who
 		}
-		rs = append(rs, consent.Recipient{Role: consent.Coding{System: systemParticipation, Code: "IRCP"}, Reference: reference})
+		rs = append(rs, consent.Recipient{Role: consent.Coding{System: online.SystemParticipation, Code: "IRCP"}, Reference: reference})
 	}
 	return rs
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/wallet"
+	"github.com/volens-ledger/volens/wallet/online"
 )
 
 func usesCommand(env Env) *cobra.Command {
@@ -29,13 +30,13 @@ through Volens is outside any proof.`,
 }
 
 // proved opens the wallet, verifies, saves what was verified and hands over.
-func (a *app) proved(ctx context.Context, anew bool, run func(p *person, v Verified) error) error {
+func (a *app) proved(ctx context.Context, anew bool, run func(p *person, v online.Verified) error) error {
 	return a.withPerson(ctx, func(p *person) error {
-		v, err := Verify(ctx, p.api, p.s, anew)
+		v, err := online.Verify(ctx, p.API, p.Subject, anew)
 		if err != nil {
 			return err
 		}
-		if err := p.w.Save(); err != nil {
+		if err := p.Wallet.Save(); err != nil {
 			return err
 		}
 		return run(p, v)
@@ -46,7 +47,7 @@ func (a *app) usesList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List every use of your data, newest first, all of them proved", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.proved(c.Context(), true, func(p *person, v Verified) error {
+			return a.proved(c.Context(), true, func(p *person, v online.Verified) error {
 				list := make([]proof.Use, 0, len(v.Statement.Entries))
 				for _, e := range v.Statement.Entries {
 					list = append(list, e.Use)
@@ -68,7 +69,7 @@ func (p *person) showUse(out io.Writer, u proof.Use) {
 	when := time.UnixMilli(int64(u.Time)).UTC().Format(time.RFC3339)
 	printf(out, "%4d  %s  %-6s %s\n", u.UseSeq, when, strings.ToUpper(u.Decision), p.member(u.Requester))
 	printf(out, "      %s\n", wallet.Escape(u.Sentence.Text))
-	why, _ := code(u.Purpose)
+	why, _ := online.Code(u.Purpose)
 	if u.Kind == proof.Decision {
 		line := "      for: " + wallet.Escape(why)
 		if len(u.Consents) > 0 {
@@ -94,7 +95,7 @@ type verdict struct {
 	Proved []string          `json:"proved"`
 }
 
-func verdictOf(s *wallet.Subject, v Verified) verdict {
+func verdictOf(s *wallet.Subject, v online.Verified) verdict {
 	o := verdict{
 		Handle: s.Handle, Uses: v.Now.UseSeq, New: v.Now.UseSeq - v.Before.UseSeq, Size: v.Now.Size, Root: v.Now.Root,
 		Slot: v.Statement.Slot, Since: v.Before.Size, Head: v.Now.Head,
@@ -116,8 +117,8 @@ func (a *app) usesVerify() *cobra.Command {
 		Long: `Check the uses since the last verification against the state that the wallet keeps, and keep the new state. It ends with 4
 when anything does not hold: then keep the wallet file, it is the evidence, and ask whom you trust.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.proved(c.Context(), anew, func(p *person, v Verified) error {
-				o := verdictOf(p.s, v)
+			return a.proved(c.Context(), anew, func(p *person, v online.Verified) error {
+				o := verdictOf(p.Subject, v)
 				return a.show(o, func(out io.Writer) {
 					printf(out, "proved: %d uses, %d of them new\n", o.Uses, o.New)
 					for _, line := range o.Proved {
@@ -139,7 +140,7 @@ func (a *app) usesExport() *cobra.Command {
 			if format != "csv" && format != "json" {
 				return Usage("--format is csv or json")
 			}
-			return a.proved(c.Context(), true, func(_ *person, v Verified) (err error) {
+			return a.proved(c.Context(), true, func(_ *person, v online.Verified) (err error) {
 				out := a.Out
 				if path != "" {
 					f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person names it
@@ -170,7 +171,7 @@ With --json there is one object a line. It goes on until it is interrupted, or -
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withPerson(c.Context(), func(p *person) error {
 				err := p.watch(c.Context(), count)
-				return errors.Join(err, p.w.Save())
+				return errors.Join(err, p.Wallet.Save())
 			})
 		},
 	}
@@ -185,7 +186,7 @@ var errEnough = errors.New("enough")
 func (p *person) watch(ctx context.Context, count int) error {
 	shown := 0
 	look := func(api.Notice) error {
-		v, err := Verify(ctx, p.api, p.s, false)
+		v, err := online.Verify(ctx, p.API, p.Subject, false)
 		if err != nil {
 			return err
 		}
@@ -203,7 +204,7 @@ func (p *person) watch(ctx context.Context, count int) error {
 	for {
 		err := look(api.Notice{})
 		if err == nil {
-			err = p.api.Notices(ctx, look)
+			err = p.API.Notices(ctx, look)
 		}
 		switch code := consent.CodeOf(err); {
 		case errors.Is(err, errEnough), errors.Is(err, context.Canceled):

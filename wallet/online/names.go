@@ -1,4 +1,4 @@
-package cli
+package online
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"github.com/volens-ledger/volens/wallet"
 )
 
-// Code systems beside those of package policies.
-const systemParticipation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+// SystemParticipation is HL7's code system of what a recipient is to a consent.
+const SystemParticipation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 // words are for codes that the shipped code systems have no display for.
 var words = map[consent.Coding]string{
-	{System: systemParticipation, Code: "IRCP"}:         "recipient of information",
-	{System: systemParticipation, Code: "PRCP"}:         "primary recipient of information",
+	{System: SystemParticipation, Code: "IRCP"}:         "recipient of information",
+	{System: SystemParticipation, Code: "PRCP"}:         "primary recipient of information",
 	{System: policies.SystemConfidentiality, Code: "U"}: "unrestricted",
 	{System: policies.SystemConfidentiality, Code: "L"}: "low",
 	{System: policies.SystemConfidentiality, Code: "M"}: "moderate",
@@ -33,8 +33,8 @@ var words = map[consent.Coding]string{
 	{System: policies.SystemActCode, Code: "SDV"}:       "sexual assault, abuse or domestic violence",
 }
 
-// code turns a code into words from what this program ships.
-func code(c consent.Coding) (string, bool) {
+// Code turns a code into words from what this program ships; it serves as wallet.Names.Code.
+func Code(c consent.Coding) (string, bool) {
 	if w, known := words[c]; known {
 		return w, true
 	}
@@ -45,8 +45,8 @@ func code(c consent.Coding) (string, bool) {
 	return d, d != c.Code
 }
 
-// roster takes the names of members from the messages that the authorities of the pinned ledger signed.
-func roster(ctx context.Context, c *client.Client, pinned wallet.Ledger) (*wallet.Roster, error) {
+// Roster fetches the messages of members and takes their names from those that the authorities of the pinned ledger signed.
+func Roster(ctx context.Context, c *client.Client, pinned wallet.Ledger) (*wallet.Roster, error) {
 	ms, err := c.Members(ctx)
 	if err != nil {
 		return nil, err
@@ -64,27 +64,4 @@ func roster(ctx context.Context, c *client.Client, pinned wallet.Ledger) (*walle
 		}
 	}
 	return r, nil
-}
-
-// learn fetches and verifies the names that what is signed will be shown with.
-func (p *person) learn(ctx context.Context) error {
-	r, err := roster(ctx, p.api, *p.ledger)
-	if err != nil {
-		return err
-	}
-	p.names = wallet.Names{Member: r.Member, Code: code}
-	return nil
-}
-
-// member is a member's name and id, or the id in quotation marks when no authority has signed a name for it.
-func (p *person) member(id consent.MemberID) string {
-	if id == "" {
-		return "you"
-	}
-	if p.names.Member != nil {
-		if m, known := p.names.Member(id); known {
-			return fmt.Sprintf("%s (%s)", wallet.Escape(m.Name), wallet.Escape(string(id)))
-		}
-	}
-	return `"` + wallet.Escape(string(id)) + `"`
 }
