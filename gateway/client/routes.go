@@ -105,6 +105,11 @@ func (c *Client) Uses(ctx context.Context, q api.UsesQuery) (proof.Statement, er
 	return call[proof.Statement](ctx, c, request{method: http.MethodPost, path: api.PathUses, body: q, limit: maxLarge})
 }
 
+// UsesPage continues a statement below the use q.Before, in the tree of q.Size records.
+func (c *Client) UsesPage(ctx context.Context, q api.UsesQuery) (api.UsesPage, error) {
+	return call[api.UsesPage](ctx, c, request{method: http.MethodPost, path: api.PathUses, body: q, limit: maxLarge})
+}
+
 // UsesCSV exports the handle's uses as CSV.
 func (c *Client) UsesCSV(ctx context.Context) ([]byte, error) {
 	return c.bytes(ctx, request{method: http.MethodGet, path: api.PathUsesCSV, limit: maxLarge})
