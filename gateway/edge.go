@@ -133,6 +133,7 @@ func answer(c *gin.Context, status int, v any) {
 		problem(c, consent.Internal, "")
 		return
 	}
+	c.Header("Content-Length", strconv.Itoa(len(b))) // else an answer that is flushed would be chunked
 	c.Data(status, "application/json", b)
 }
 

@@ -74,6 +74,10 @@ func New(cfg Config) (*Gateway, error) {
 	g.access = access.New(access.Config{
 		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Now: cfg.Now,
 	})
+	if cfg.Notices == nil {
+		g.cfg.Notices = NewNotices()
+	}
+	g.cfg.Notices.onErase(g.links.drop)
 	var err error
 	if g.openapi, err = openAPI(); err != nil {
 		return nil, err

@@ -18,13 +18,17 @@ import (
 // Notices hands out news of subjects to those who listen. A slow listener loses notices, never blocks anybody: a notice
 // says where to look, and the next one says the same.
 type Notices struct {
+	erased    func(consent.SubjectID) // set by the gateway
 	mu        sync.Mutex
 	listeners map[consent.SubjectID]map[chan api.Notice]struct{}
 }
 
 // NewNotices returns an empty hub.
 func NewNotices() *Notices {
-	return &Notices{listeners: map[consent.SubjectID]map[chan api.Notice]struct{}{}}
+	return &Notices{
+		erased:    func(consent.SubjectID) {},
+		listeners: map[consent.SubjectID]map[chan api.Notice]struct{}{},
+	}
 }
 
 // Use tells of a use that is on record; it is a uses.Config.Notify.
@@ -34,7 +38,20 @@ func (n *Notices) Use(u uses.Use, r uses.Receipt) {
 
 // Event tells of a message that is in force; it is a replica.Config.OnEvent.
 func (n *Notices) Event(ev network.Event) {
+	if ev.Event.Type == "Erase" {
+		n.mu.Lock()
+		erased := n.erased
+		n.mu.Unlock()
+		erased(ev.Event.Handle)
+	}
 	n.tell(ev.Event.Handle, api.Notice{Kind: "ledger", Seq: ev.Event.Seq})
+}
+
+// onErase sets what is told of erasures.
+func (n *Notices) onErase(f func(consent.SubjectID)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.erased = f
 }
 
 func (n *Notices) tell(h consent.SubjectID, what api.Notice) {

@@ -60,6 +60,7 @@ type Node struct {
 	Gateway *gateway.Gateway
 
 	cfg      Config
+	keeper   *gateway.Custodian // nil: none
 	url      string
 	listener net.Listener
 	servers  []*http.Server
@@ -294,7 +295,8 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 	}
 	m, k, ok, err := readCustodian(filepath.Join(p.Keys, custodianKeyFile))
 	if ok {
-		gc.Custodian = &gateway.Custodian{Member: m, Key: k}
+		n.keeper = &gateway.Custodian{Member: m, Key: k}
+		gc.Custodian = n.keeper
 		gc.Info.Custodian = m
 	}
 	return gc, err
@@ -350,6 +352,7 @@ func (n *Node) serve() error {
 	run, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	go n.Gateway.Sweep(run)
+	go n.upkeep(run, n.keeper)
 	n.listenTo(n.Gateway, netutil.LimitListener(n.listener, n.cfg.Connections))
 	if n.cfg.Debug == "" {
 		return nil
