@@ -45,7 +45,13 @@ func newScene(t *testing.T, state string) *scene {
 
 func newSceneOf(t *testing.T, seed, state string) *scene {
 	t.Helper()
-	x := &scene{ledger: newLedgerOf(t, seed), record: 2}
+	return newSceneOn(newLedgerOf(t, seed), state)
+}
+
+// newSceneOn makes a subject on a ledger that may have others.
+func newSceneOn(l *ledger, state string) *scene {
+	l.t.Helper()
+	x := &scene{ledger: l, record: 2}
 	x.freshSalt = x.w.Rand.Hash()
 	x.guardians = consent.Guardians{
 		Addresses: []consent.Address{ben.Address(), cara.Address(), consenttest.Persona("dan").Address()}, Threshold: 2, Salt: x.w.Rand.Hash(),
