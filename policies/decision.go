@@ -66,7 +66,7 @@ type ResidualRule struct {
 	Data          []ResidualData   `json:"data,omitempty"`
 	ResourceType  []consent.Coding `json:"resourceType,omitempty"`
 	Code          []consent.Coding `json:"code,omitempty"`
-	Within        []ResidualRule   `json:"within,omitempty"` // rules around this one, which must match as well
+	Within        []ResidualRule   `json:"within,omitempty"` // rules around this one, which must match as well; their type says how labels and dates are read
 	Default       bool             `json:"default,omitempty"`
 	Consent       string           `json:"consent,omitempty"`
 	Rules         []string         `json:"rules,omitempty"`

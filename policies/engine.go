@@ -57,8 +57,8 @@ const parsedShapes = 8192
 var builtins = map[string]bool{
 	"and": true, "array.concat": true, "array.reverse": true, "array.slice": true, "assign": true, "count": true, "eq": true,
 	"equal": true, "gt": true, "gte": true, "internal.member_2": true, "internal.member_3": true, "is_number": true,
-	"is_string": true, "lt": true, "lte": true, "max": true, "min": true, "minus": true, "neq": true, "object.get": true,
-	"object.keys": true, "or": true,
+	"lt": true, "lte": true, "max": true, "min": true, "minus": true, "neq": true, "object.get": true,
+	"object.keys": true, "object.union": true, "or": true,
 }
 
 // Engine decides. It is safe for concurrent use.
@@ -204,7 +204,7 @@ func (e *Engine) evaluate(ctx context.Context, q *question) (v *verdict, err err
 	if !ok {
 		return nil, errUndefined
 	}
-	return read(answer, q, e.tables)
+	return read(answer, q, e.cfg.Algorithm, e.tables)
 }
 
 // parse returns a consent as OPA reads it.

@@ -1,6 +1,9 @@
 package policies
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // texts of reasons, by code.
 var texts = map[string]string{
@@ -61,14 +64,35 @@ var sentences = map[string]map[string]string{
 	},
 }
 
-func sentence(code, decision string, q *question, t *tables) Sentence {
+// telling is the order in which a person would tell reasons. The first that is given makes the sentence.
+var telling = []string{
+	"incomplete", "consent-denies", "filtered", "consent-permits", "implicit-permits", "delegate", "used-up", "erase-by-passed",
+	"view-only", "named-only", "not-covered", "outside-period", "other-category", "not-active", "no-consent-covers", "no-consent",
+}
+
+// letters of the combining algorithms in README.md.
+var letters = map[Algorithm]string{DenyOverrides: "G1", MostRecent: "G2"}
+
+// decided adds the reasons that the answer itself shows, and the sentence.
+func (v *verdict) decided(a Algorithm, q *question, t *tables) {
+	code := map[string]string{ConsentPermit: "consent-permits", ConsentDeny: "consent-denies"}[v.consents]
+	for i, p := range v.deciding {
+		if code != "" && (i == 0 || v.deciding[i-1].consent != p.consent) {
+			v.reasons = append(v.reasons, because{letters[a], code, p.consent})
+		}
+	}
+	if len(v.groups) > 0 {
+		v.reasons = append(v.reasons, because{"J6", "filtered", -1})
+	}
 	purpose := t.Display[q.purpose]
 	if purpose == "" {
 		purpose = coding(q.purpose).Code
 	}
-	s := Sentence{Code: decision + "." + code, Text: strings.ReplaceAll(sentences[decision][code], "{purpose}", purpose)}
-	if purpose != "" {
-		s.Params = map[string]string{"purpose": purpose}
+	for _, code := range telling {
+		if slices.ContainsFunc(v.reasons, func(b because) bool { return b.code == code }) {
+			text := strings.ReplaceAll(sentences[v.decision][code], "{purpose}", purpose)
+			v.sentence = Sentence{Code: v.decision + "." + code, Params: map[string]string{"purpose": purpose}, Text: text}
+			return
+		}
 	}
-	return s
 }

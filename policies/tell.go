@@ -107,11 +107,11 @@ func joins(a, b ResidualRule) bool {
 }
 
 func (t *told) residual(b *body) ResidualRule {
+	rule := &b.rules[t.rule]
 	r := ResidualRule{Type: Permit}
-	if t.deny {
+	if rule.effect == consent.Deny {
 		r.Type = "forbid"
 	}
-	rule := &b.rules[t.rule]
 	for _, element := range t.left {
 		switch element {
 		case "labels":
@@ -129,9 +129,7 @@ func (t *told) residual(b *body) ResidualRule {
 		}
 	}
 	for _, w := range t.within {
-		around := w.residual(b)
-		around.Type = ""
-		r.Within = append(r.Within, around)
+		r.Within = append(r.Within, w.residual(b))
 	}
 	return r
 }
@@ -153,26 +151,37 @@ func codings(ks []string) []consent.Coding {
 }
 
 // obligations reads those of an answer (README, J7 and J8).
-func (r *reader) obligations(at func(string) *ast.Term) []Obligation {
-	redact, ok := at("redact").Value.(ast.Object)
-	if !ok {
-		r.fail()
-		return nil
-	}
+func (r *reader) obligations(redact, terms *ast.Term) []Obligation {
 	code := func(t *ast.Term) consent.Coding { return coding(r.text(t)) }
 	id := func(c string) consent.Coding { return consent.Coding{System: SystemActCode, Code: c} }
 	var out []Obligation
-	if cs := each(r, redact.Get(ast.InternedTerm("codes")), code); len(cs) > 0 {
-		out = append(out, Obligation{ID: id("REDACT"), Parameters: Parameters{Codes: cs}})
+	if redact == nil {
+		redact = noTerms
 	}
-	for _, t := range r.items(redact.Get(ast.InternedTerm("except")), -1) {
-		out = append(out, Obligation{ID: id("REDACT"), Parameters: Parameters{ExceptAnyOfCodes: each(r, t, code)}})
+	for _, t := range r.items(redact, -1) {
+		codes := r.items(t, 2)
+		if cs := each(r, codes[0], code); len(cs) > 0 {
+			out = append(out, Obligation{ID: id("REDACT"), Parameters: Parameters{Codes: cs}})
+		}
+		for _, except := range r.items(codes[1], -1) {
+			out = append(out, Obligation{ID: id("REDACT"), Parameters: Parameters{ExceptAnyOfCodes: each(r, except, code)}})
+		}
 	}
-	if r.flag(at("viewOnly")) {
+	viewOnly, by := false, int64(never)
+	for _, t := range r.items(terms, -1) {
+		term := r.items(t, 2)
+		viewOnly = viewOnly || r.flag(term[0])
+		for _, until := range r.items(term[1], -1) {
+			by = min(by, r.number(r.items(until, 2)[1]))
+		}
+	}
+	if viewOnly {
 		out = append(out, Obligation{ID: id("NOPERSISTP")})
 	}
-	if by := r.number(at("eraseBy")); by != never {
+	if by != never {
 		out = append(out, Obligation{ID: id("DELAU"), Parameters: Parameters{Before: consent.Millis(by)}})
 	}
 	return out
 }
+
+var noTerms = ast.ArrayTerm()

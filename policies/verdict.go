@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,7 +36,6 @@ type group struct {
 }
 
 type told struct {
-	deny   bool
 	rule   int
 	left   []string // elements that remain to be asked of each resource
 	within []told
@@ -125,21 +125,30 @@ func each[T any](r *reader, t *ast.Term, one func(*ast.Term) T) []T {
 }
 
 // read turns OPA's answer into a verdict and checks that it is whole and in range.
-func read(answer *ast.Term, q *question, t *tables) (*verdict, error) {
+func read(answer *ast.Term, q *question, a Algorithm, t *tables) (*verdict, error) {
 	o, ok := answer.Value.(ast.Object)
 	if !ok {
 		return nil, errAnswer
 	}
 	r := &reader{}
 	at := func(name string) *ast.Term { return o.Get(ast.InternedTerm(name)) }
-	v := &verdict{
-		decision: r.text(at("decision")), consents: r.text(at("consents")),
-		deciding: each(r, at("deciding"), r.pair), reasons: each(r, at("reasons"), r.because),
-		groups: each(r, at("groups"), r.group), resources: each(r, at("resources"), r.finding),
+	v := &verdict{decision: r.text(at("decision")), consents: r.text(at("consents")), reasons: each(r, at("reasons"), r.because)}
+	switch {
+	case len(q.resources) > 0:
+		v.resources = each(r, at("resources"), r.finding)
+		for _, f := range v.resources {
+			if f.consents == v.consents {
+				v.deciding = append(v.deciding, f.deciding...)
+			}
+		}
+	case at("whatever") != nil:
+		v.deciding = slices.Concat(each(r, at("whatever"), r.found)...)
+	default:
+		v.deciding, v.groups = each(r, at("deciding"), r.pair), each(r, at("groups"), r.group)
 	}
-	v.sentence = sentence(r.text(at("sentence")), v.decision, q, t)
+	v.deciding = tidyPairs(v.deciding)
 	if v.decision == Permit || slices.ContainsFunc(v.resources, func(f finding) bool { return f.decision == Permit }) {
-		v.obligations = r.obligations(at)
+		v.obligations = r.obligations(at("redact"), at("terms"))
 	}
 	if r.err == nil {
 		r.err = v.check(q)
@@ -147,7 +156,13 @@ func read(answer *ast.Term, q *question, t *tables) (*verdict, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
+	v.decided(a, q, t)
 	return v, nil
+}
+
+func tidyPairs(ps []pair) []pair {
+	slices.SortFunc(ps, func(a, b pair) int { return cmp.Or(cmp.Compare(a.consent, b.consent), cmp.Compare(a.rule, b.rule)) })
+	return slices.Compact(ps)
 }
 
 func (r *reader) pair(t *ast.Term) pair {
@@ -162,13 +177,22 @@ func (r *reader) because(t *ast.Term) because {
 
 func (r *reader) group(t *ast.Term) group {
 	ts := r.items(t, 4)
-	return group{consent: int(r.number(ts[1])), base: r.text(ts[2]), rules: each(r, ts[3], r.told)}
+	base := r.items(ts[2], 2)
+	g := group{consent: int(r.number(ts[1])), base: "none", rules: each(r, ts[3], r.told)}
+	switch denies := r.number(base[1]) == 1; {
+	case r.number(base[0]) < 0:
+	case denies:
+		g.base = Deny
+	default:
+		g.base = Permit
+	}
+	return g
 }
 
 func (r *reader) told(t *ast.Term) told {
 	ts := r.items(t, 4)
 	return told{
-		deny: r.number(ts[0]) == 1, rule: int(r.number(ts[1])), left: each(r, ts[2], r.text),
+		rule: int(r.number(ts[1])), left: each(r, ts[2], r.text),
 		within: each(r, ts[3], func(t *ast.Term) told {
 			ts := r.items(t, 2)
 			return told{rule: int(r.number(ts[0])), left: each(r, ts[1], r.text)}
@@ -176,10 +200,17 @@ func (r *reader) told(t *ast.Term) told {
 	}
 }
 
+// found reads what one consent says: [strength, place, consent, rules].
+func (r *reader) found(t *ast.Term) []pair {
+	ts := r.items(t, 4)
+	c := int(r.number(ts[2]))
+	return each(r, ts[3], func(t *ast.Term) pair { return pair{c, int(r.number(t))} })
+}
+
 func (r *reader) finding(t *ast.Term) finding {
 	ts := r.items(t, 4)
 	return finding{
-		decision: r.text(ts[0]), consents: r.text(ts[1]), deciding: each(r, ts[2], r.pair),
+		decision: r.text(ts[0]), consents: r.text(ts[1]), deciding: slices.Concat(each(r, ts[2], r.found)...),
 		reasons: each(r, ts[3], func(t *ast.Term) because {
 			ts := r.items(t, 2)
 			return because{r.text(ts[0]), r.text(ts[1]), -1}

@@ -2,56 +2,45 @@
 # title: G. What several consents say of a resource together
 package volens.combine
 
+import data.volens.matching
 import data.volens.provision
 
 # METADATA
-# title: G1. Any denial wins
-deciding[k] := cs if {
-	input.algorithm == "deny-overrides"
-	some k, cs in provision.denying
+# title: G. For each resource the word of the consents and the findings that give it
+said := [[word(findings), findings] |
+	some k, _ in input.resources
+	findings := deciding(provision.findings(k))
+]
+
+# METADATA
+# title: J1. The same for all that there may be, when no rule that speaks asks anything of the data
+whatever := [word(findings), findings] if {
+	matching.asking == set()
+	findings := deciding(provision.findings(-1))
 }
 
 # METADATA
-# title: G1. Else any permit
-deciding[k] := cs if {
+# title: G3. No consent speaks of it
+word([]) := "NO_CONSENT"
+
+# METADATA
+# title: G1, G2. The findings that decide agree
+word(findings) := ["PERMIT", "DENY"][findings[0][0]]
+
+# METADATA
+# title: G1. Any denial wins, else any permit
+deciding(findings) := [found | some found in findings; found[0] == strongest] if {
 	input.algorithm == "deny-overrides"
-	some k, cs in provision.permitting
-	object.get(provision.denying, k, set()) == set()
+	strongest := max([found[0] | some found in findings])
 }
 
 # METADATA
 # title: G2. The latest consent that speaks of it wins; of equal dates the later in the list
-deciding[k] := {latest[1]} if {
+deciding(findings) := [found | some found in findings; found[1] == latest] if {
 	input.algorithm == "most-recent"
-	some k, by_consent in provision.strongest
-	latest := max({[input.consents[c].rank, c] | some c, _ in by_consent})
+	latest := max([found[1] | some found in findings])
 }
 
 # METADATA
-# title: G1, G2. The consents that decide deny
-decisions[k] := "DENY" if {
-	some k, cs in deciding
-	cs & object.get(provision.denying, k, set()) == cs
-}
-
-# METADATA
-# title: G1, G2. The consents that decide permit
-decisions[k] := "PERMIT" if {
-	some k, cs in deciding
-	cs & object.get(provision.permitting, k, set()) == cs
-}
-
-# METADATA
-# title: G1, G2. No consent speaks of resource k
-decisions[k] := "NO_CONSENT" if {
-	some k, _ in input.resources
-	object.get(deciding, k, set()) == set()
-}
-
-# METADATA
-# title: L2. The rules that decide, as [consent, rule]
-because[k] contains [c, r] if {
-	some k, cs in deciding
-	some c in cs
-	some r in provision.deciding[k][c]
-}
+# title: G. Nothing decides when nothing is said
+deciding([]) := []

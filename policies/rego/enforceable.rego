@@ -1,54 +1,57 @@
 # METADATA
-# title: B. Which consents count at all
+# title: B. Which consents count, and what of them
 package volens.enforceable
 
 # METADATA
-# title: B1, B2, B3. Active, inside its period and that of its root rule, of a category asked for
-consents contains c if {
-	some c, record in input.consents
+# title: B1, B2, B3. A consent counts that is active, inside its period and its root rule's, of a category asked for
+counts(record) if {
 	record.status == "active"
-	current(record.shape)
-	current(record.shape.rules[0])
 	of_category(record.shape)
+	current(record.shape.periods)
 }
 
 # METADATA
-# title: B2. Periods are half-open
-current(period) if {
-	is_number(input.now)
-	is_number(period.start)
-	is_number(period.end)
-	period.start <= input.now
-	input.now < period.end
-}
+# title: B2. Outside any period
+default current(_) := false
+
+# METADATA
+# title: B2. A consent without periods is always current
+current([])
+
+# METADATA
+# title: B2. All periods contain the moment; they are half-open
+# description: Rego orders values of all types; the check keeps an end that is no number from being after every instant.
+current(periods) if count(periods) == count([end |
+	some [start, end] in periods
+	is_number(end)
+	start <= input.now
+	input.now < end
+])
 
 # METADATA
 # title: B3. A request without categories asks all consents
-of_category(_) if count(input.request.categories) == 0
+of_category(_) if input.request.categories == set()
 
 # METADATA
 # title: B3. Otherwise one category or kind of the consent must be asked for
 of_category(shape) if shape.categories & input.request.categories != set()
 
 # METADATA
-# title: F6. A consent has permits left while its uses are not used up and its erase-by date is to come
-unspent contains c if {
-	some c in consents
-	record := input.consents[c]
+# title: F6, F7. When its permits do not count, only its denials do
+default permits(_) := false
+
+# METADATA
+# title: F6. Permits count until the uses are used up or the erase-by date comes
+permits(record) if {
 	record.exhausted == false
-	input.now < record.shape.eraseBy
+	current(record.shape.eraseBy)
+	for_action(record.shape.viewOnly)
 }
 
 # METADATA
-# title: F6, F7. Consents whose permits may be used for the action asked for
-usable contains c if {
-	some c in unspent
-	input.consents[c].shape.viewOnly == false
-}
+# title: F7. Any action where the consent is not view-only
+for_action(false)
 
 # METADATA
-# title: F7. A view-only consent permits access and nothing else
-usable contains c if {
-	some c in unspent
-	input.request.action == data.codes.access
-}
+# title: F7. Access, and nothing else, where it is
+for_action(true) if input.request.action == data.codes.access

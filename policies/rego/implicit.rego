@@ -34,3 +34,7 @@ permits if {
 	input.request.purpose == data.codes.breakGlass
 	data.codes.clinician in input.request.roles
 }
+
+# METADATA
+# title: H. The letter of the policy
+letter := {"deny": "H2", "basic-normal": "H3", "all-normal": "H4", "break-glass-only": "H5"}[input.implicit]

@@ -1,63 +1,55 @@
 # METADATA
 # title: E1 to E4. Security labels
+# description: What a rule may name to cover a resource.
 package volens.labels
 
 # METADATA
-# title: E1. The confidentiality marks of resource k, as ranks from U (0) to V (5)
-marks[k] := {rank | some label in resource.labels; rank := data.codes.confidentiality[label]} if {
+# title: E1. The highest confidentiality mark of a resource counts, as a rank from U (0) to V (5); E4, none counts as the lowest for permits
+words.permit[k] := others(resource) | {mark |
+	highest := max({data.codes.confidentiality[label] | some label in resource.labels})
+	some mark, rank in data.codes.confidentiality
+	rank >= highest
+} if {
 	some k, resource in input.resources
-}
-
-# METADATA
-# title: E3. Other labels are covered by themselves and by every label above them
-above[k] := resource.labels | {a | some label in resource.labels; some a in data.codes.up[label]} if {
-	some k, resource in input.resources
-}
-
-# METADATA
-# title: E1. A permit for a mark covers what is marked so or lower; the highest mark of a resource counts
-permit[k] := (above[k] - marked) | ({c | some c, rank in data.codes.confidentiality; rank >= max(ranks)} | {null}) if {
-	some k, ranks in marks
-	count(ranks) > 0
-}
-
-# METADATA
-# title: E4. A permit for a mark does not cover what carries no mark
-permit[k] := above[k] | {null} if {
-	some k, ranks in marks
-	count(ranks) == 0
 }
 
 # METADATA
 # title: E2. A denial of a mark covers what is marked so or higher
-deny[k] := (above[k] - marked) | ({c | some c, rank in data.codes.confidentiality; rank <= max(ranks)} | {null}) if {
-	some k, ranks in marks
-	count(ranks) > 0
+words.deny[k] := others(resource) | {mark |
+	highest := max({data.codes.confidentiality[label] | some label in resource.labels})
+	some mark, rank in data.codes.confidentiality
+	rank <= highest
+} if {
+	some k, resource in input.resources
+	resource.labels & marks != set()
 }
 
 # METADATA
-# title: E4. A denial of a mark covers what carries no mark, since that may be anything
-deny[k] := (above[k] | marked) | {null} if {
-	some k, ranks in marks
-	count(ranks) == 0
-	count(input.resources[k].labels) > 0
+# title: E4. A denial of a mark covers what carries none, since it may be anything
+words.deny[k] := others(resource) | marks if {
+	some k, resource in input.resources
+	resource.labels != set()
+	resource.labels & marks == set()
 }
 
 # METADATA
 # title: E4. A denial by any label covers what carries no label at all
-deny[k] := named | {null} if {
-	some k, resource in input.resources
-	count(resource.labels) == 0
-}
-
-# METADATA
-# title: E1. Every confidentiality mark
-marked := {c | some c, _ in data.codes.confidentiality}
-
-# METADATA
-# title: E4. Every label that a rule names
-named := {label |
+words.deny[k] := {label |
 	some record in input.consents
 	some rule in record.shape.rules
 	some label in rule.labels
+} if {
+	some k, resource in input.resources
+	resource.labels == set()
 }
+
+# METADATA
+# title: E3. Labels other than marks are covered by themselves and by every label above them
+others(resource) := (resource.labels - marks) | {above |
+	some label in resource.labels
+	some above in data.codes.up[label]
+}
+
+# METADATA
+# title: E1. The confidentiality marks
+marks := object.keys(data.codes.confidentiality)

@@ -1,24 +1,25 @@
 # METADATA
-# title: J7. What comes with a permit
+# title: J7, J8. What comes with a permit
 package volens.obligation
 
+import data.volens.combine
 import data.volens.groups
-import data.volens.provision
+import data.volens.matching
+import data.volens.residual
 
 # METADATA
-# title: J7. Codes of a rule that can be redacted by
+# title: J7. Codes that a rule names by what is left to ask of each resource
 codes(c, told) := {code |
 	some element in (told[2] & {"labels", "types", "codes"})
 	some code in input.consents[c].shape.rules[told[1]][element]
-	is_string(code)
 }
 
 # METADATA
-# title: J7. REDACT what a rule denies. Where the rule has further criteria this redacts more than it denies, never less
+# title: J7. REDACT what a rule denies. Where it has further criteria this redacts more than it denies, never less
 redact := {code |
 	some group in groups.list
 	some told in group[3]
-	told[0] == provision.strength.deny
+	told[0] == 1
 	some code in codes(group[1], told)
 }
 
@@ -26,25 +27,24 @@ redact := {code |
 # title: J7. Codes that a group permits by one element alone
 allowed(group) := {code |
 	some told in group[3]
-	told[0] == provision.strength.permit
+	told[0] == 0
 	count(told[2]) == 1
-	count(told[3]) == 0
+	told[3] == []
 	some code in codes(group[1], told)
 }
 
 # METADATA
-# title: J7. Under G1, REDACT all but what consents without base permit together
+# title: J7. Where nothing permits the rest, REDACT all but what is permitted; under G1, of consents without base
 except contains together if {
-	input.algorithm == "deny-overrides"
 	every group in groups.list {
-		group[2] in {"none", "deny"}
+		unsaid(group)
 	}
 	together := {code |
 		some group in groups.list
-		group[2] == "none"
+		joined(group)
 		some code in allowed(group)
 	}
-	count(together) > 0
+	together != set()
 }
 
 # METADATA
@@ -52,33 +52,59 @@ except contains together if {
 except contains alone if {
 	input.algorithm == "deny-overrides"
 	some group in groups.list
-	group[2] == "deny"
+	group[2][1] == 1
 	alone := allowed(group)
-	count(alone) > 0
+	alone != set()
 }
 
 # METADATA
-# title: J7. Under G2, REDACT all but what the consents considered permit
-except contains together if {
-	input.algorithm == "most-recent"
-	every group in groups.list {
-		group[2] in {"none", "deny"}
-	}
-	together := {code | some group in groups.list; some code in allowed(group)}
-	count(together) > 0
+# title: J7. A group that does not permit the rest, because it has no base
+unsaid(group) if group[2][0] < 0
+
+# METADATA
+# title: J7. Or because it denies
+unsaid(group) if group[2][1] == 1
+
+# METADATA
+# title: J7. Permits of consents without base add up
+joined(group) if group[2][0] < 0
+
+# METADATA
+# title: J7. Under G2 so do those of the last considered, which denies the rest
+joined(_) if input.algorithm == "most-recent"
+
+# METADATA
+# title: J8. Consents that permit a concrete resource
+permitting contains found[2] if {
+	some ["PERMIT", findings] in combine.said
+	some found in findings
 }
 
 # METADATA
-# title: J8. NOPERSISTP when a consent that permits is view-only
-default view_only(_) := false
-
-# METADATA
-# title: J8. One of these consents is view-only
-view_only(consents) if {
-	some c in consents
-	input.consents[c].shape.viewOnly
+# title: J8. Those that permit all
+permitting contains found[2] if {
+	input.resources == []
+	combine.whatever[0] == "PERMIT"
+	some found in combine.whatever[1]
 }
 
 # METADATA
-# title: J8. DELAU, the earliest erase-by date of the consents that permit
-erase_by(consents) := min({input.consents[c].shape.eraseBy | some c in consents} | {data.codes.never})
+# title: J8. Those under which something flows
+permitting contains c if {
+	input.resources == []
+	matching.asking != set()
+	residual.decision == "PERMIT"
+	some c in residual.deciding
+}
+
+# METADATA
+# title: J8. NOPERSISTP when a consent that permits is view-only, DELAU by its erase-by date
+terms := {[shape.viewOnly, shape.eraseBy] | some c in permitting; shape := input.consents[c].shape} if input.terms
+
+# METADATA
+# title: J8. No consent has such terms
+terms := [] if input.terms == false
+
+# METADATA
+# title: J7. What to redact, and all but what
+redactions := [redact, except]

@@ -3,44 +3,28 @@
 package volens.provision
 
 import data.volens.content
+import data.volens.matching
 
 # METADATA
-# title: F4. At the same depth a denial is stronger
-strength := {"permit": 0, "deny": 1}
+# title: F3, F4, F5. What each consent says of resource k
+# description: |
+#   Each finding is [strength, [date, consent], consent, rules]. A rule's strength is its depth, then 1 for a denial and 0
+#   for a permit; the strongest that match decide. A consent without a matching rule does not apply and has no finding.
+findings(k) := [[top[1], [input.consents[c].rank, c], c, deciding] |
+	some c, rs in matching.candidates
+	shape := input.consents[c].shape
+	ranked := {[shape.rules[r].strength, r] | some r in matches(shape, rs, k)}
+	top := max(ranked)[0]
+	deciding := [match[1] | some match in ranked; match[0] == top]
+]
 
 # METADATA
-# title: F3, F4. The strongest matching rule, the deepest, and of several at that depth a denial
-strongest[k][c] := max({[rule.depth, strength[rule.effect]] |
-	some r in rs
-	rule := input.consents[c].shape.rules[r]
-}) if {
-	some k, by_consent in content.matches
-	some c, rs in by_consent
-}
+# title: E. Where no rule has data criteria all cover every resource
+matches(shape, rs, _) := rs if shape.asking == set()
 
 # METADATA
-# title: F3. The rules that decide
-deciding[k][c] := {r |
-	some r in content.matches[k][c]
-	rule := input.consents[c].shape.rules[r]
-	[rule.depth, strength[rule.effect]] == top
-} if {
-	some k, by_consent in strongest
-	some c, top in by_consent
-}
-
-# METADATA
-# title: F3, F4, F5. Consents that permit resource k. One without a matching rule does not apply
-permitting[k] contains c if {
-	some k, by_consent in strongest
-	some c, top in by_consent
-	top[1] == strength.permit
-}
-
-# METADATA
-# title: F4. Consents that deny resource k
-denying[k] contains c if {
-	some k, by_consent in strongest
-	some c, top in by_consent
-	top[1] == strength.deny
+# title: F2. Rules that cover resource k, as do those around them
+matches(shape, rs, k) := matching.surrounded(shape, covering) if {
+	shape.asking != set()
+	covering := {r | some r in rs; content.covered(shape.rules[r], k) == shape.rules[r].asks}
 }

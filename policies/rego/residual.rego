@@ -1,196 +1,138 @@
 # METADATA
 # title: J. What can be said while it is not known which resources there are
-# description: Per consent, a base and an ordered list of rules with data criteria, the last that matches decides.
+# description: Per consent a base, and an ordered list of rules with data criteria of which the last that matches decides.
 package volens.residual
 
 import data.volens.matching
-import data.volens.provision
 
 # METADATA
-# title: J1. Elements of a rule that the request itself answers, because all that is asked for is of the types it names
-answered(rule) := {element |
-	count(input.request.types) > 0
-	some element in ["types", "codes"]
+# title: J1, J2. What remains to be asked of each resource, by rule, without the rules that cannot match what is asked for
+left(rules, rs) := {r: rest |
+	some r in rs
+	rest := rules[r].asks - answered(rules[r])
+}
+
+# METADATA
+# title: J1. Where no types are asked for, nothing is answered
+answered(_) := set() if input.request.types == set()
+
+# METADATA
+# title: J1. A rule that is silent on types can match
+answered(rule) := among(rule, ["codes"]) if {
+	input.request.types != set()
+	rule.types == set()
+}
+
+# METADATA
+# title: J1. A rule can match when it names some of the types asked for
+answered(rule) := among(rule, ["types", "codes"]) if rule.types & input.request.types != set()
+
+# METADATA
+# title: J1. Types that are no resource types, of the rule or asked for, exclude nothing, since a resource can have several
+answered(rule) := among(rule, ["codes"]) if {
+	input.request.types != set()
+	rule.types != set()
+	rule.types & input.request.types == set()
+	false in {rule.plain, input.request.plain}
+}
+
+# METADATA
+# title: J1. Elements that name all types asked for
+among(rule, elements) := {element |
+	some element in elements
 	input.request.types - rule[element] == set()
 }
 
 # METADATA
-# title: J1. A rule that names no types can match whatever is asked for
-reachable(rule) if rule.types == {null}
-
-# METADATA
-# title: J1. Nothing is known of what is asked for
-reachable(_) if count(input.request.types) == 0
-
-# METADATA
-# title: J1. Some of what is asked for is of the types it names
-reachable(rule) if rule.types & input.request.types != set()
-
-# METADATA
-# title: J2. Candidates that can match, with the elements that remain to be asked of each resource
-left[c][r] := rule.asks - answered(rule) if {
+# title: J2, J3. What each consent says without concrete resources
+# description: |
+#   base is the strength of the rules that match whatever there is, [-1, 0] when there are none, and open are those rules.
+#   entries are the stronger rules, weakest first, as [strength, rule]; left is what remains to be asked of each resource.
+summaries[c] := {"base": base, "open": {m[1] | some m in open; m[0] == base}, "entries": telling(base, ordered), "left": rest} if {
 	some c, rs in matching.candidates
-	some r in rs
-	rule := input.consents[c].shape.rules[r]
-	reachable(rule)
+	rules := input.consents[c].shape.rules
+	rest := left(rules, rs)
+	asks := {r | some r, elements in rest; elements != set()}
+	live := {[rules[r].strength, r] | some r, _ in rest; rules[r].chain - object.keys(rest) == set()}
+	open := {m | some m in live; rules[m[1]].chain & asks == set()}
+	base := max(open | {[[-1, 0], -1]})[0]
+	ordered := [m | some m in (live - open); m[0] > base]
 }
 
 # METADATA
-# title: F2, J2. Those whose surrounding rules can match as well
-live[c] contains r if {
-	some c, by_rule in left
-	some r, _ in by_rule
-	input.consents[c].shape.rules[r].chain - object.keys(by_rule) == set()
+# title: J4. Without base all rules are told
+telling([-1, 0], ordered) := ordered
+
+# METADATA
+# title: J4. With a base, those before the first that says other than the base change nothing
+telling(base, ordered) := array.slice(ordered, min({i | some i, entry in ordered; entry[0][1] != base[1]} | {count(ordered)}), count(ordered)) if base[0] >= 0
+
+# METADATA
+# title: J5. Consents that deny or permit all that no entry speaks of
+based := {c | some c, summary in summaries; summary.base[0] >= 0}
+
+# METADATA
+# title: J5. Those that say anything
+speaking := based | {c | some c, summary in summaries; summary.entries != []}
+
+# METADATA
+# title: G1. All are considered
+considered := speaking if input.algorithm == "deny-overrides"
+
+# METADATA
+# title: G2. From the latest back to the first with a base are considered
+considered := {c | some c in speaking; place(c) >= last} if {
+	input.algorithm == "most-recent"
+	last := max({place(c) | some c in based} | {[-1, -1]})
 }
 
 # METADATA
-# title: J2. Those that match every resource
-open[c] contains r if {
-	some c, rs in live
-	some r in rs
-	every q in input.consents[c].shape.rules[r].chain {
-		count(left[c][q]) == 0
-	}
-}
-
-# METADATA
-# title: J3. How strong the base of consent c is; below every rule when it has none
-base_strength[c] := max({weight(c, r) | some r in object.get(open, c, set())} | {[-1, -1]}) if {
-	some c, _ in live
-}
-
-# METADATA
-# title: F3, F4. Depth, then denial
-weight(c, r) := [rule.depth, provision.strength[rule.effect]] if {
-	rule := input.consents[c].shape.rules[r]
-}
-
-# METADATA
-# title: J3. What consent c says where none of its rules with data criteria matches
-base[c] := {0: "permit", 1: "deny", -1: "none"}[top[1]] if {
-	some c, top in base_strength
-}
-
-# METADATA
-# title: J3. The rules of consent c stronger than its base, weakest first, as [depth, strength, rule]
-ordered[c] := [entry | some entry in entries] if {
-	some c, top in base_strength
-	entries := {array.concat(strong, [r]) |
-		some r in live[c]
-		some element in left[c][q]
-		q in input.consents[c].shape.rules[r].chain
-		strong := weight(c, r)
-		strong > top
-	}
-}
-
-# METADATA
-# title: J4. Those before the first that says other than the base change nothing
-entries[c] := array.slice(ordered[c], min({i | some i, entry in ordered[c]; entry[1] == other}), count(ordered[c])) if {
-	some c, kind in base
-	other := {"permit": 1, "deny": 0}[kind]
-	some entry in ordered[c]
-	entry[1] == other
-}
-
-# METADATA
-# title: J4. All that a consent without base says counts
-entries[c] := ordered[c] if {
-	some c, kind in base
-	kind == "none"
-	count(ordered[c]) > 0
-}
-
-# METADATA
-# title: J5. Consents that let something flow, whatever it is
-flowing contains c if {
-	some c, kind in base
-	kind == "permit"
-}
-
-# METADATA
-# title: J5. Consents that let flow what a rule permits
-flowing contains c if {
-	some c, list in entries
-	some entry in list
-	entry[1] == provision.strength.permit
-}
-
-# METADATA
-# title: J5. Consents that let nothing flow
-refusing contains c if {
-	some c, kind in base
-	kind == "deny"
-	count(object.get(entries, c, [])) == 0
-}
-
-# METADATA
-# title: J5. Consents with a base
-based contains c if {
-	some c, kind in base
-	kind in {"permit", "deny"}
-}
-
-# METADATA
-# title: G2. The place of consent c in time
+# title: G2. The place of a consent in time
 place(c) := [input.consents[c].rank, c]
 
 # METADATA
-# title: G1. Every consent that says something is considered
-considered contains c if {
-	input.algorithm == "deny-overrides"
-	some c in (based | object.keys(entries))
+# title: J5. Consents under which something flows, because their base permits or an entry does
+flowing := {c | some c in (considered & based); summaries[c].base[1] == 0} | {c |
+	some c in considered
+	some entry in summaries[c].entries
+	entry[0][1] == 0
 }
 
 # METADATA
-# title: G2. Consents from the latest back to the first with a base are considered
-considered contains c if {
-	input.algorithm == "most-recent"
-	some c in (based | object.keys(entries))
-	place(c) >= max({place(b) | some b in based} | {[-1, -1]})
-}
+# title: J5. Those that deny all
+refusing := {c | some c in (considered - flowing); summaries[c].base[1] == 1}
 
 # METADATA
-# title: J5. Consents that deny all that is asked for, under G1 any, under G2 the last considered when nothing flows before it
-denying contains c if {
-	input.algorithm == "deny-overrides"
-	some c in (refusing & considered)
-}
+# title: G1, J5. Any consent that denies all denies
+denying := refusing if input.algorithm == "deny-overrides"
 
 # METADATA
-# title: J5. The last considered, when nothing flows
-denying contains c if {
-	input.algorithm == "most-recent"
-	some c in (refusing & considered)
-	flowing & considered == set()
-}
+# title: G2, J5. It does when nothing later flows
+denying := {c | some c in refusing; flowing == set()} if input.algorithm == "most-recent"
 
 # METADATA
-# title: J5. Without concrete resources, nothing can flow and nobody said why
+# title: J5. Nothing can flow and no consent says why
 default decision := "NO_CONSENT"
 
 # METADATA
-# title: J5. Nothing can flow because a consent denies
-decision := "DENY" if count(denying) > 0
+# title: J5. Nothing can flow because a consent refuses
+decision := "DENY" if denying != set()
 
 # METADATA
 # title: J5. Something can flow; the residual rules say what
 decision := "PERMIT" if {
-	count(denying) == 0
-	count(flowing & considered) > 0
+	denying == set()
+	flowing != set()
 }
 
 # METADATA
-# title: L2. The rules that make the base of consent c
-telling[c] contains r if {
-	some c, top in base_strength
-	some r in open[c]
-	weight(c, r) == top
+# title: L2. The consents that decide
+deciding := {c |
+	some word, cs in {"PERMIT": flowing, "DENY": denying}
+	word == decision
+	some c in cs
 }
 
 # METADATA
-# title: L2. And those told with it
-telling[c] contains entry[2] if {
-	some c, list in entries
-	some entry in list
-}
+# title: L2. The rules of a consent that decide, those of its base and those told with it
+rules_told[c] := summary.open | {entry[1] | some entry in summary.entries} if some c, summary in summaries
