@@ -45,9 +45,9 @@ func (h *heads) at(slot consent.Uint64) *head {
 type lasts [][]int64
 
 // at is one more than the record number, 0 for none.
-func (l lasts) at(slot consent.Uint64) int64 {
-	if p := slot / pageHeads; p < consent.Uint64(len(l)) && l[p] != nil {
-		return l[p][slot%pageHeads]
+func (l *lasts) at(slot consent.Uint64) int64 {
+	if p := slot / pageHeads; p < consent.Uint64(len(*l)) && (*l)[p] != nil {
+		return (*l)[p][slot%pageHeads]
 	}
 	return 0
 }

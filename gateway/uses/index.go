@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
+	store "github.com/volens-ledger/volens/network/index"
 	"github.com/volens-ledger/volens/network/journal"
 )
 
@@ -47,7 +47,7 @@ type zone struct{ first, last consent.Uint64 }
 
 // index is the rebuildable part: Badger, and what waits to go there.
 type index struct {
-	db      *badger.DB
+	db      *store.DB
 	lock    *os.File
 	applied atomic.Int64
 
@@ -63,10 +63,6 @@ type index struct {
 	done sync.WaitGroup
 }
 
-// opening is a file that lies in the index's folder while it is opened. Badger panics on some damage, in goroutines of its
-// own; a start that finds the file knows that the one before did not survive, and makes the index anew.
-const opening = "OPENING"
-
 func openIndex(dir string, afresh bool) (*index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
@@ -75,59 +71,19 @@ func openIndex(dir string, afresh bool) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
-	db, err := openBadger(dir, afresh)
+	if afresh {
+		err = store.Drop(dir)
+	}
+	var db *store.DB
+	if err == nil {
+		db, err = store.Open(dir, store.Options{})
+	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return &index{
 		db: db, lock: lock, poke: make(chan struct{}, 1), stop: make(chan struct{}),
 	}, nil
-}
-
-// openBadger needs the lock: it may clear the folder.
-func openBadger(dir string, afresh bool) (*badger.DB, error) {
-	mark := filepath.Join(dir, opening)
-	if _, err := os.Stat(mark); err == nil || afresh {
-		if err := clearIndex(dir); err != nil {
-			return nil, fmt.Errorf("clear index: %w", err)
-		}
-	}
-	if err := os.WriteFile(mark, nil, 0o600); err != nil {
-		return nil, fmt.Errorf("open index: %w", err)
-	}
-	o := badger.DefaultOptions(dir).WithLogger(nil).WithSyncWrites(false).WithDetectConflicts(false).
-		WithMemTableSize(16 << 20).WithValueLogFileSize(1 << 20).WithNumMemtables(3).WithBlockCacheSize(32 << 20).WithIndexCacheSize(32 << 20).
-		WithChecksumVerificationMode(options.OnTableAndBlockRead).WithMetricsEnabled(false).WithNumVersionsToKeep(1)
-	db, err := badger.Open(o)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errIndex, err)
-	}
-	return db, nil
-}
-
-// clearIndex empties the folder, unless there is something in it that Badger did not put there.
-func clearIndex(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		switch filepath.Ext(e.Name()) {
-		case ".sst", ".vlog", ".mem":
-			continue
-		}
-		switch e.Name() {
-		case "MANIFEST", "MANIFEST-REWRITE", "KEYREGISTRY", "REWRITE-KEYREGISTRY", "DISCARD", "LOCK", opening:
-			continue
-		}
-		return fmt.Errorf("%s is not the index's: give the index a folder of its own", filepath.Join(dir, e.Name()))
-	}
-	for _, e := range entries {
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // close writes what is durable and closes Badger.
@@ -311,7 +267,7 @@ func (x *index) load(each func(slot consent.Uint64, h head)) (end batch, err err
 		return batch{}, fmt.Errorf("%w: %w", errIndex, err)
 	}
 	x.applied.Store(end.end)
-	return end, os.Remove(filepath.Join(x.db.Opts().Dir, opening))
+	return end, x.db.Sound()
 }
 
 func (b *batch) parse(v []byte) error {

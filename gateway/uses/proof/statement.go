@@ -53,8 +53,7 @@ func Check(log Log, seen Seen, handle consent.SubjectID, slot consent.Uint64, s 
 		Size: consent.Uint64(cp.Size), Root: cp.Root, UseSeq: s.UseSeq, Head: seen.Head, SubjectSalt: s.SubjectSalt, //nolint:gosec // not negative
 	}
 	if len(s.Entries) > 0 {
-		leaf := LeafOf(&s.Entries[0].Use, slot, s.SubjectSalt, s.Entries[0].Prev)
-		next.Head = leaf.Hash()
+		next.Head = s.leafOf(0).Hash()
 	}
 	if err := checkChain(cp, seen, handle, s); err != nil {
 		return Seen{}, err
@@ -86,42 +85,48 @@ func checkConsistent(cp Checkpoint, seen Seen, s Statement) error {
 	return nil
 }
 
-// checkChain walks the entries from the newest down to the one after the last seen.
-func checkChain(cp Checkpoint, seen Seen, handle consent.SubjectID, s Statement) error {
-	if s.UseSeq < seen.UseSeq {
+// checkCount says whether the entries are as many as the numbers promise.
+func checkCount(seen Seen, s Statement) error {
+	switch {
+	case s.UseSeq < seen.UseSeq:
 		return refuse("use %d was seen, the statement ends with use %d", seen.UseSeq, s.UseSeq)
-	}
-	if consent.Uint64(len(s.Entries)) != s.UseSeq-seen.UseSeq {
+	case consent.Uint64(len(s.Entries)) != s.UseSeq-seen.UseSeq:
 		return refuse("uses %d to %d are %d, the statement lists %d", seen.UseSeq+1, s.UseSeq, s.UseSeq-seen.UseSeq, len(s.Entries))
-	}
-	if s.UseSeq == 0 && !s.SubjectSalt.IsZero() {
+	case s.UseSeq == 0 && !s.SubjectSalt.IsZero():
 		return refuse("a subject salt without a use")
-	}
-	if seen.UseSeq > 0 && s.SubjectSalt != seen.SubjectSalt {
+	case seen.UseSeq > 0 && s.SubjectSalt != seen.SubjectSalt:
 		return refuse("the subject salt has changed")
 	}
+	return nil
+}
+
+// checkChain walks the entries from the newest down to the one after the last seen.
+func checkChain(cp Checkpoint, seen Seen, handle consent.SubjectID, s Statement) error {
+	if err := checkCount(seen, s); err != nil {
+		return err
+	}
 	for i := range s.Entries {
-		e := &s.Entries[i]
+		e, before := &s.Entries[i], seen.Head
 		if e.Use.UseSeq != s.UseSeq-consent.Uint64(i) {
 			return refuse("entry %d is use %d, not %d", i, e.Use.UseSeq, s.UseSeq-consent.Uint64(i))
 		}
 		if err := checkEntry(cp, handle, s, e); err != nil {
 			return err
 		}
-		before := seen.Head
 		if i+1 < len(s.Entries) {
-			f := &s.Entries[i+1]
-			leaf := LeafOf(&f.Use, s.Slot, s.SubjectSalt, f.Prev)
-			before = leaf.Hash()
+			before = s.leafOf(i + 1).Hash()
 		}
 		if e.Prev != before {
 			return refuse("use %d does not follow the use before it", e.Use.UseSeq)
 		}
-		if e.Use.UseSeq == 1 && s.SubjectSalt != SubjectSalt(e.Use.Salt) {
-			return refuse("the subject salt is not that of use 1")
-		}
 	}
 	return nil
+}
+
+// leafOf computes the leaf of entry i.
+func (s *Statement) leafOf(i int) *Leaf {
+	leaf := LeafOf(&s.Entries[i].Use, s.Slot, s.SubjectSalt, s.Entries[i].Prev)
+	return &leaf
 }
 
 func checkEntry(cp Checkpoint, handle consent.SubjectID, s Statement, e *Entry) error {
@@ -130,6 +135,9 @@ func checkEntry(cp Checkpoint, handle consent.SubjectID, s Statement, e *Entry) 
 	}
 	if e.Index >= consent.Uint64(cp.Size) { //nolint:gosec // not negative
 		return refuse("use %d is record %d of %d", e.Use.UseSeq, e.Index, cp.Size)
+	}
+	if e.Use.UseSeq == 1 && s.SubjectSalt != SubjectSalt(e.Use.Salt) {
+		return refuse("the subject salt is not that of use 1")
 	}
 	leaf := LeafOf(&e.Use, s.Slot, s.SubjectSalt, e.Prev)
 	if err := checkRecord(e.Proof, cp.Size, cp.Root, int64(e.Index), leaf.Hash()); err != nil { //nolint:gosec // below cp.Size
