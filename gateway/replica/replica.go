@@ -20,17 +20,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
-
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/index"
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
 )
@@ -54,7 +51,7 @@ type Config struct {
 // Replica is a running replica. It is safe for concurrent use.
 type Replica struct {
 	cfg      Config
-	db       *badger.DB
+	db       *index.DB
 	subjects subjects
 	shapes   shapes
 	roster   atomic.Pointer[roster]
@@ -111,27 +108,17 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 // openIndex opens the Badger index; one that is damaged, another ledger's, or ahead of the ledger is made anew.
 func (r *Replica) openIndex() error {
 	dir := filepath.Join(r.cfg.Dir, "replica")
-	err := r.tryIndex(dir)
-	if err == nil {
+	if r.tryIndex(dir) == nil {
 		return nil
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("drop the replica's index: %w", err)
+	if err := index.Drop(dir); err != nil {
+		return err
 	}
 	return r.tryIndex(dir)
 }
 
 func (r *Replica) tryIndex(dir string) error {
-	o := badger.DefaultOptions(dir)
-	o.Logger = nil
-	o.MemTableSize = 16 << 20
-	o.NumMemtables = 3
-	o.BlockCacheSize = 32 << 20
-	o.IndexCacheSize = 32 << 20
-	o.ChecksumVerificationMode = options.OnTableAndBlockRead
-	o.DetectConflicts = false
-	o.MetricsEnabled = false
-	db, err := badger.Open(o)
+	db, err := index.Open(dir, index.Options{MemTable: 16 << 20})
 	if err != nil {
 		return fmt.Errorf("open the replica's index: %w", err)
 	}
@@ -144,7 +131,7 @@ func (r *Replica) tryIndex(dir string) error {
 		return errors.Join(errors.New("the index belongs to another ledger"), db.Close())
 	}
 	r.position.Store(at.Position)
-	return nil
+	return db.Sound()
 }
 
 // appliedAt is the index's place.

@@ -26,11 +26,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/index"
 	"github.com/volens-ledger/volens/network/journal"
 	"github.com/volens-ledger/volens/network/vault"
 )
@@ -44,6 +44,7 @@ type Config struct {
 	Verifier    note.Verifier
 	Vault       *vault.Vault // seals messages of subjects; the caller's to close, after the ledger
 	FreeReserve int64        // journal.Config.FreeReserve
+	Segment     int64        // journal.Config.SegmentBytes
 	Progress    func(done, total int64)
 	Now         func() time.Time // nil is time.Now
 }
@@ -58,8 +59,8 @@ func Origin(ledger consent.Hash) string { return "volens/ledger/" + ledger.Strin
 // Journal is the configuration of the ledger's journal.
 func (c Config) Journal() journal.Config {
 	return journal.Config{
-		Dir: filepath.Join(c.Dir, "log"), AnchorPath: c.AnchorPath, Origin: Origin(c.Ledger), Signer: c.Signer,
-		Verifier: c.Verifier, FreeReserve: c.FreeReserve, Progress: c.Progress, Now: c.Now,
+		Dir: filepath.Join(c.Dir, logDir), AnchorPath: c.AnchorPath, Origin: Origin(c.Ledger), Signer: c.Signer,
+		Verifier: c.Verifier, FreeReserve: c.FreeReserve, SegmentBytes: c.Segment, Progress: c.Progress, Now: c.Now,
 	}
 }
 
@@ -67,7 +68,7 @@ func (c Config) Journal() journal.Config {
 type Ledger struct {
 	cfg   Config
 	log   *journal.Log
-	db    *badger.DB
+	db    *index.DB
 	queue chan *submission
 	flow  chan *submission // sequencer to finisher, in order
 	tail  tail

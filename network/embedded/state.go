@@ -6,15 +6,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
-	"github.com/dgraph-io/badger/v4/options"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/index"
 	"github.com/volens-ledger/volens/network/journal"
 	"github.com/volens-ledger/volens/network/vault"
 )
@@ -26,26 +25,18 @@ const (
 	appliedKey = "p"
 )
 
-func badgerOptions(dir string) badger.Options {
-	o := badger.DefaultOptions(dir)
-	o.Logger = nil // its lines name keys
-	o.MemTableSize = 32 << 20
-	o.NumMemtables = 3
-	o.BlockCacheSize = 64 << 20
-	o.IndexCacheSize = 32 << 20
-	o.ChecksumVerificationMode = options.OnTableAndBlockRead
-	o.DetectConflicts = false // one goroutine writes
-	o.MetricsEnabled = false
-	return o
-}
+const (
+	logDir   = "log"
+	stateDir = "state"
+)
 
 // openState opens the index, and makes it anew when it is missing, damaged, another ledger's or ahead of the journal.
 func (l *Ledger) openState(ctx context.Context) error {
-	dir := filepath.Join(l.cfg.Dir, "state")
+	dir := filepath.Join(l.cfg.Dir, stateDir)
 	from, err := l.tryState(dir)
 	if err != nil {
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("drop the state index: %w", err)
+		if err := index.Drop(dir); err != nil {
+			return err
 		}
 		if from, err = l.tryState(dir); err != nil {
 			return fmt.Errorf("make the state index: %w", err)
@@ -60,7 +51,7 @@ func (l *Ledger) openState(ctx context.Context) error {
 
 // tryState opens the index and returns its position if the journal bears it out.
 func (l *Ledger) tryState(dir string) (network.Position, error) {
-	db, err := badger.Open(badgerOptions(dir))
+	db, err := index.Open(dir, index.Options{BlockCache: 64 << 20})
 	if err != nil {
 		return 0, err
 	}
@@ -73,13 +64,13 @@ func (l *Ledger) tryState(dir string) (network.Position, error) {
 			err = errors.New("the state index belongs to another history")
 		}
 		if err == nil {
-			return network.Position(size), nil //nolint:gosec // not negative: rootAt had it
+			return network.Position(size), db.Sound() //nolint:gosec // not negative: rootAt had it
 		}
 	}
 	if err != nil {
 		return 0, errors.Join(err, db.Close())
 	}
-	return 0, nil
+	return 0, db.Sound()
 }
 
 func (l *Ledger) rootAt(size int64) (tlog.Hash, error) {
