@@ -91,12 +91,8 @@ func (d *drama) step() *step {
 	b := x.body(name)
 	d.vary(x, b)
 	m := d.w.SignOpen(b, who.open(x), who.keys(x)...)
-	before := d.st.Snapshot()
 	if err := d.submit(m); err != nil {
 		d.st.Rollback()
-		if !slices.Equal(before, d.st.Snapshot()) {
-			d.t.Fatalf("refused %s changed the state", name)
-		}
 		return nil
 	}
 	d.accepted[name]++
@@ -213,10 +209,8 @@ func (d *drama) checkStep(st *step) {
 	d.t.Helper()
 	leaf := st.out.Leaf.Marshal()
 	for what, secret := range d.secrets {
-		for _, form := range [][]byte{secret, []byte(hex.EncodeToString(secret))} {
-			if bytes.Contains(leaf, form) {
-				d.t.Fatalf("the %s is in the leaf of %s", what, consent.TypeOf(st.m.Body))
-			}
+		if bytes.Contains(leaf, secret) || bytes.Contains(leaf, hex.AppendEncode(nil, secret)) {
+			d.t.Fatalf("the %s is in the leaf of %s", what, consent.TypeOf(st.m.Body))
 		}
 	}
 	b, ok := st.m.Body.(consent.SubjectBody)

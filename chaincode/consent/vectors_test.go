@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -142,6 +143,69 @@ func TestGoodVectors(t *testing.T) {
 	for _, name := range consent.Types() {
 		if !types[name] {
 			t.Errorf("there is no vector for %s", name)
+		}
+	}
+}
+
+// TestBrokenVectors: no prefix of a message or leaf passes for one, nor does one with a byte more.
+func TestBrokenVectors(t *testing.T) {
+	for _, g := range readVectors(t).Good {
+		whole, leaf := unhex(t, g.Bytes), unhex(t, g.Leaf)
+		for i := range len(whole) {
+			if _, err := consent.Unmarshal(whole[:i]); consent.CodeOf(err) != consent.Malformed {
+				t.Fatalf("%s cut to %d bytes: %v", g.Name, i, err)
+			}
+		}
+		for i := range len(leaf) {
+			if _, err := consent.ParseLeaf(leaf[:i]); consent.CodeOf(err) != consent.Malformed {
+				t.Fatalf("leaf of %s cut to %d bytes: %v", g.Name, i, err)
+			}
+		}
+		_, err := consent.Unmarshal(append(whole, 0))
+		_, err2 := consent.ParseLeaf(append(leaf, 0))
+		if consent.CodeOf(err) != consent.Malformed || consent.CodeOf(err2) != consent.Malformed {
+			t.Fatalf("%s with a byte more: %v, %v", g.Name, err, err2)
+		}
+	}
+	if _, err := consent.Unmarshal(make([]byte, consent.MaxMessage+1)); consent.CodeOf(err) != consent.TooLarge {
+		t.Fatalf("a message beyond the limit: %v", err)
+	}
+}
+
+// failing is a Reader whose n-th read fails.
+type failing struct {
+	consent.Reader
+	n *int
+}
+
+var errDisk = errors.New("the disk is gone")
+
+func (f failing) Get(key string) ([]byte, error) {
+	if *f.n--; *f.n < 0 {
+		return nil, errDisk
+	}
+	return f.Reader.Get(key)
+}
+
+// TestFaultyState: when a read fails nothing is accepted, and the cause is passed on.
+func TestFaultyState(t *testing.T) {
+	for _, g := range readVectors(t).Good {
+		m, err := consent.Unmarshal(unhex(t, g.Bytes))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := consent.Verify(g.Ledger, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range len(g.State) {
+			n := i
+			if out, err := consent.Run(consent.Tx{ID: "x", Time: g.Time}, failing{stateOf(g.State), &n}, v); !errors.Is(err, errDisk) || out.Leaf.Type != "" {
+				t.Fatalf("%s with read %d failing: %+v, %v", g.Name, i, out, err)
+			}
+		}
+		if _, err := consent.Run(consent.Tx{ID: "x"}, stateOf(g.State), v); consent.CodeOf(err) != consent.Internal {
+			t.Fatalf("%s at no time: %v", g.Name, err)
 		}
 	}
 }
