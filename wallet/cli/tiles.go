@@ -20,8 +20,14 @@ type logCheck struct {
 	name, key, origin string
 }
 
-// logReport is what `audit verify` prints.
-type logReport struct {
+// VerifyLog fetches a whole log, "ledger" or "uses", from a gateway and proves that it is what its checkpoint says, with the
+// log's key and origin line.
+func VerifyLog(ctx context.Context, c *client.Client, name, key, origin string) (LogReport, error) {
+	return logCheck{client: c, name: name, key: key, origin: origin}.run(ctx)
+}
+
+// LogReport is what VerifyLog has proved.
+type LogReport struct {
 	Log        string         `json:"log"`
 	Origin     string         `json:"origin"`
 	Size       consent.Uint64 `json:"size"`
@@ -30,20 +36,20 @@ type logReport struct {
 	Checkpoint string         `json:"checkpoint"`
 }
 
-func (k logCheck) run(ctx context.Context) (logReport, error) {
+func (k logCheck) run(ctx context.Context) (LogReport, error) {
 	v, err := note.NewVerifier(k.key)
 	if err != nil {
-		return logReport{}, Usage("--log-key: %w", err)
+		return LogReport{}, Usage("--log-key: %w", err)
 	}
 	signed, err := k.client.Checkpoint(ctx, k.name)
 	if err != nil {
-		return logReport{}, err
+		return LogReport{}, err
 	}
 	tree, err := openTree(string(signed), k.origin, v)
 	if err != nil {
-		return logReport{}, err
+		return LogReport{}, err
 	}
-	out := logReport{Log: k.name, Origin: k.origin, Size: consent.Uint64(tree.N), Root: consent.Hash(tree.Hash), Checkpoint: string(signed)} //nolint:gosec // not negative
+	out := LogReport{Log: k.name, Origin: k.origin, Size: consent.Uint64(tree.N), Root: consent.Hash(tree.Hash), Checkpoint: string(signed)} //nolint:gosec // not negative
 	var fold proof.Fold
 	check := func(leaf []byte) error {
 		if k.name == "uses" {
