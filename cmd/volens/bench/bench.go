@@ -201,7 +201,7 @@ func (p *patient) grants(ledger consent.Hash, n int, c consent.Consent) ([]conse
 }
 
 // enrol opens and claims subjects through the ledger.
-func (s *server) enrol(ctx context.Context, n int) ([]*patient, error) {
+func (s *server) enrol(ctx context.Context, firstSlot, n int) ([]*patient, error) {
 	out, errs := make([]*patient, n), make([]error, n)
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, 64)
@@ -209,7 +209,7 @@ func (s *server) enrol(ctx context.Context, n int) ([]*patient, error) {
 		wg.Go(func() {
 			limit <- struct{}{}
 			defer func() { <-limit }()
-			out[i], errs[i] = s.enrolOne(ctx, i)
+			out[i], errs[i] = s.enrolOne(ctx, firstSlot+i)
 		})
 	}
 	wg.Wait()
@@ -260,7 +260,7 @@ func Consents(ctx context.Context, o Options) ([]Result, error) {
 		return nil, err
 	}
 	perClient := max(int(o.For.Seconds())*150, 20)
-	ps, err := s.enrol(ctx, 2*o.Clients)
+	ps, err := s.enrol(ctx, 0, 2*o.Clients)
 	var over, in Result
 	if err == nil {
 		over, err = s.consentsHTTP(ctx, o, ps[:o.Clients], perClient)

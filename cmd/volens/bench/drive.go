@@ -136,7 +136,7 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	latencies := make([][]uint32, clients)
-	var bad atomic.Int64
+	var bad, worst atomic.Int64
 	var firstErr atomic.Pointer[error]
 	var wg sync.WaitGroup
 	cpu, begin := cpuTime(), time.Now()
@@ -161,6 +161,7 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 				}
 				if status != 200 {
 					bad.Add(1)
+					worst.CompareAndSwap(0, int64(status))
 				}
 				latencies[i] = append(latencies[i], uint32(min(time.Since(t).Microseconds(), 1<<31))) //nolint:gosec // bounded
 			}
@@ -174,7 +175,7 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 		return r, *e
 	}
 	if r.Bad > 0 {
-		return r, fmt.Errorf("%d of %d requests were not answered with 200", r.Bad, len(slices.Concat(latencies...)))
+		return r, fmt.Errorf("%d of %d requests were not answered with 200; the first of them with %d", r.Bad, len(slices.Concat(latencies...)), worst.Load())
 	}
 	return r, nil
 }
