@@ -1,6 +1,7 @@
 package consent_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -36,5 +37,54 @@ func BenchmarkMarshalGrant(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = m.Marshal()
+	}
+}
+
+func BenchmarkReadGrantJSON(b *testing.B) {
+	w, _ := consenttest.NewWorld("bench")
+	s, _ := w.Open()
+	text, err := json.Marshal(s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		var m consent.Message
+		if err := m.UnmarshalJSON(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRunGrant(b *testing.B) {
+	w, genesis := consenttest.NewWorld("bench")
+	st := consenttest.NewMemory()
+	tx := consent.Tx{ID: "bench", Time: w.Now}
+	put := func(m consent.Message) {
+		v, err := consent.Verify(w.Ledger, m)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := consent.Apply(tx, st, v); err != nil {
+			b.Fatal(err)
+		}
+		st.Commit()
+	}
+	s, open := w.Open()
+	for _, m := range append([]consent.Message{genesis}, append(w.Members(), open)...) {
+		put(m)
+	}
+	claim := s.Claim()
+	put(claim)
+	s.Moved(claim)
+	v, err := consent.Verify(w.Ledger, s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := consent.Run(tx, st, v); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -223,7 +222,7 @@ func describe(t testing.TB, name string, ledger sig.Hash, time consent.Millis, m
 		Name: name, Ledger: ledger, Time: time, Body: hex.EncodeToString(raw[4:n]), Bytes: hex.EncodeToString(raw), State: read,
 		Commitment: consent.Commitment(m.Body), EncodeType: sig.TypeOf(m.Body), StructHash: sig.HashStruct(m.Body),
 		Separator: consent.DomainOf(signedFor).Separator(), Digest: consent.Digest(ledger, m.Body),
-		Leaf: hex.EncodeToString(out.Leaf.Marshal()), Event: out.Event, Private: map[string]string{}, Purge: slices.Concat([]string{}, out.Purge),
+		Leaf: hex.EncodeToString(out.Leaf.Marshal()), Event: out.Event, Private: map[string]string{}, Purge: append([]string{}, out.Purge...),
 	}
 	for _, w := range out.Private {
 		g.Private[w.Key] = hex.EncodeToString(w.Value)
