@@ -2,6 +2,7 @@ package uses_test
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,9 +43,29 @@ func wantWhole(t *testing.T, k *kit, n int64) {
 	must(t, l.Close())
 }
 
+// copyTree copies a flat folder. Badger's value log is not used, two gigabytes long while it is open, and all hole: of it
+// only the start is copied.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
-	must(t, os.CopyFS(to, os.DirFS(from)))
+	must(t, os.MkdirAll(to, 0o700))
+	entries, err := os.ReadDir(from)
+	must(t, err)
+	for _, e := range entries {
+		in, err := os.Open(filepath.Join(from, e.Name()))
+		must(t, err)
+		info, err := in.Stat()
+		must(t, err)
+		out, err := os.Create(filepath.Join(to, e.Name()))
+		must(t, err)
+		var r io.Reader = in
+		if filepath.Ext(e.Name()) == ".vlog" {
+			r = io.LimitReader(in, 64<<10)
+		}
+		_, err = io.Copy(out, r)
+		must(t, err)
+		must(t, out.Truncate(info.Size()))
+		must(t, errors.Join(in.Close(), out.Close()))
+	}
 }
 
 // TestIndexLost does to the index what disks and people do. The log makes it anew from the segments.

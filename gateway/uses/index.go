@@ -193,7 +193,8 @@ func (x *index) apply(bs []batch) error {
 		}
 	}
 	end := bs[len(bs)-1]
-	if err := txn.Set([]byte{keyApplied}, append(append(number(uint64(end.end)), end.last[:]...), end.line...)); err != nil { //nolint:gosec // not negative
+	applied := append(append(number(uint64(end.end)), end.last[:]...), end.line...) //nolint:gosec // not negative
+	if err := txn.Set([]byte{keyApplied}, applied); err != nil {
 		return err
 	}
 	if err := txn.Commit(); err != nil {

@@ -129,7 +129,8 @@ func (l *Log) rows(ctx context.Context, auditor consent.MemberID, f Filter, lo, 
 			t := consent.Millis(o.leaf.Minute) * 60_000 //nolint:gosec // ParseLeaf bounds it
 			if !f.content() && f.inTime(t) {
 				out = append(out, Row{
-					Index: consent.Uint64(i), Time: t, Subject: l.pairwise(auditor, a.handle), Erased: true, UseSeq: o.leaf.UseSeq, //nolint:gosec // not negative
+					Index: consent.Uint64(i), Time: t, Subject: l.pairwise(auditor, a.handle), Erased: true, //nolint:gosec // not negative
+					UseSeq: o.leaf.UseSeq,
 				})
 			}
 			return nil

@@ -274,7 +274,10 @@ func TestErase(t *testing.T) {
 	check(l)
 	must(t, l.Close())
 	must(t, os.RemoveAll(k.cfg.IndexDir))
-	check(k.open())
+	l, err = uses.Open(t.Context(), k.cfg)
+	must(t, err)
+	check(l)
+	must(t, l.Close())
 	for _, dir := range []string{k.cfg.Journal.Dir, k.cfg.IndexDir, k.cfg.Journal.AnchorPath} {
 		must(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 			if err != nil || e.IsDir() {
