@@ -158,7 +158,7 @@ func problemOf(err error) api.Problem {
 		return r.Problem
 	}
 	var ce *consent.Error
-	if errors.As(err, &ce) {
+	if ExitCode(err) != UsageCode && errors.As(err, &ce) {
 		return api.ProblemOf(ce.Code, err.Error())
 	}
 	title := map[int]string{UsageCode: "Used wrongly", ProofCode: "A proof failed", SignInCode: "Not allowed"}[ExitCode(err)]
