@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -58,7 +59,7 @@ var builtins = map[string]bool{
 	"and": true, "array.concat": true, "array.reverse": true, "array.slice": true, "assign": true, "count": true, "eq": true,
 	"equal": true, "gt": true, "gte": true, "internal.member_2": true, "internal.member_3": true, "is_number": true,
 	"lt": true, "lte": true, "max": true, "min": true, "minus": true, "neq": true, "object.get": true,
-	"object.keys": true, "object.union": true, "or": true,
+	"object.keys": true, "or": true,
 }
 
 // Engine decides. It is safe for concurrent use.
@@ -187,7 +188,7 @@ func (e *Engine) evaluate(ctx context.Context, q *question) (v *verdict, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	input := q.term(e.cfg, e.parse)
+	input := q.term(e.cfg, slices.Concat(e.tables.Up[q.purpose], []string{q.purpose}), e.parse)
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(e.cfg.Timeout, cancel.Cancel).Stop()
 	if ctx.Done() != nil {

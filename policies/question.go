@@ -245,6 +245,18 @@ func only(ss []string, m map[string]bool) []string {
 	return tidy(out)
 }
 
+// mode is which of three questions is asked: of concrete resources, of whatever there may be when no rule asks anything of
+// the data, or what remains to be asked.
+func (q *question) mode() string {
+	switch {
+	case len(q.resources) > 0:
+		return "resources"
+	case slices.ContainsFunc(q.consents, func(p party) bool { return p.shape.asks }):
+		return "residual"
+	}
+	return "whatever"
+}
+
 // append writes the canonical form.
 func (t *thing) append(w *writer) {
 	for _, l := range [][]string{t.types, t.labels, t.codes, t.refs, t.authors} {

@@ -18,6 +18,7 @@ type Shape struct {
 	recipients []string // those that its rules are limited to, root or own; nil: some rule is for anyone
 	purposes   []string // the same for purposes
 	names      names
+	asks       bool // some rule has data criteria
 }
 
 // body is the stripped consent.
@@ -25,7 +26,7 @@ type body struct {
 	categories []string
 	start, end int64
 	eraseBy    int64
-	viewOnly   bool
+	mode       string // how data may be accessed: "", view or store
 	rules      []rule
 }
 
@@ -90,7 +91,7 @@ func strip(c consent.Consent) *body {
 	if c.Check() != nil {
 		c.Provisions = []consent.Provision{{Effect: consent.Deny}}
 	}
-	b := &body{viewOnly: c.AccessMode == "view", eraseBy: int64(c.EraseBy)}
+	b := &body{mode: c.AccessMode, eraseBy: int64(c.EraseBy)}
 	if b.eraseBy == 0 {
 		b.eraseBy = never
 	}
@@ -144,6 +145,7 @@ func prepare(b *body, digest [32]byte) *Shape {
 	for _, r := range b.rules {
 		s.instants(r.start, r.end)
 		s.names.add(r)
+		s.asks = s.asks || len(r.asks()) > 0
 		actors, purposes := r.actors, r.purposes
 		if r.depth == 1 { // silence at depth 1 means what the root says (README, F1)
 			actors, purposes = orElse(actors, b.rules[0].actors), orElse(purposes, b.rules[0].purposes)
@@ -223,7 +225,7 @@ func (b *body) append(out []byte) []byte {
 	w := writer(out)
 	w.list(b.categories)
 	w.numbers(b.start, b.end, b.eraseBy)
-	w.flag(b.viewOnly)
+	w.text(b.mode)
 	w.numbers(int64(len(b.rules)))
 	for _, r := range b.rules {
 		w.text(string(r.effect))

@@ -170,10 +170,7 @@ func (r *reader) obligations(redact, terms *ast.Term) []Obligation {
 	viewOnly, by := false, int64(never)
 	for _, t := range r.items(terms, -1) {
 		term := r.items(t, 2)
-		viewOnly = viewOnly || r.flag(term[0])
-		for _, until := range r.items(term[1], -1) {
-			by = min(by, r.number(r.items(until, 2)[1]))
-		}
+		viewOnly, by = viewOnly || r.text(term[0]) == "view", min(by, r.number(term[1]))
 	}
 	if viewOnly {
 		out = append(out, Obligation{ID: id("NOPERSISTP")})

@@ -14,29 +14,33 @@ import (
 // inputFormat is the version of the input that the Rego reads. An archive of another format is refused.
 const inputFormat = 1
 
-// silence is what a permit says that names no purpose: null, for which no code can be mistaken.
-var silence = ast.SetTerm(ast.NullTerm())
+// silence is null, for which no name can be mistaken: the purpose of a permit that names none, the categories of a request
+// that names none.
+var (
+	null    = ast.NullTerm()
+	silence = ast.SetTerm(null)
+)
 
 // names of fields, made once.
 var field = func() map[string]*ast.Term {
 	m := map[string]*ast.Term{}
 	for _, k := range []string{
-		"actions", "action", "actors", "algorithm", "asRoot", "asking", "asks", "authors", "categories", "chain", "codes", "consents",
-		"data", "deep", "delegations", "deny", "effect", "end", "enforceable", "eraseBy", "exhausted", "from", "implicit", "labels",
-		"needs", "now", "period", "periods", "permit", "plain", "purpose", "rank", "references", "request", "resources", "roles", "root",
-		"rules", "says", "scope", "self", "shape", "start", "status", "strength", "terms", "to", "types", "viewOnly",
+		"actions", "action", "actors", "algorithm", "asks", "authors", "categories", "chain", "codes", "consents",
+		"data", "deep", "delegations", "deny", "effect", "end", "enforceable", "eraseBy", "exhausted", "from", "implicit", "labels", "mode", "purposes",
+		"needs", "now", "permit", "plain", "purpose", "rank", "references", "request", "resources", "roles", "root",
+		"rules", "says", "scope", "self", "shape", "start", "status", "strength", "terms", "to", "types",
 	} {
 		m[k] = ast.StringTerm(k)
 	}
 	return m
 }()
 
-// term builds what OPA reads. shape gives the parsed form of a consent.
-func (q *question) term(cfg Config, shape func(*Shape) *ast.Term) ast.Value {
+// term builds what OPA reads. purposes are the one asked for and those above it; shape gives the parsed form of a consent.
+func (q *question) term(cfg Config, purposes []string, shape func(*Shape) *ast.Term) ast.Value {
 	terms := false
 	consents := make([]*ast.Term, len(q.consents))
 	for i, p := range q.consents {
-		terms = terms || p.shape.body.viewOnly || p.shape.body.eraseBy != never
+		terms = terms || p.shape.body.mode == "view" || p.shape.body.eraseBy != never
 		consents[i] = object(
 			"shape", shape(p.shape), "status", ast.StringTerm(p.status), "exhausted", ast.InternedTerm(p.exhausted), "rank", number(int64(p.rank)),
 		)
@@ -51,12 +55,12 @@ func (q *question) term(cfg Config, shape func(*Shape) *ast.Term) ast.Value {
 		delegations[i] = object("scope", set(d.Scope), "start", number(start), "end", number(end))
 	}
 	return object(
-		"now", number(q.now), "terms", ast.InternedTerm(terms), "enforceable", ast.InternedTerm(q.enforceable),
+		"now", number(q.now), "mode", ast.StringTerm(q.mode()), "terms", ast.InternedTerm(terms), "enforceable", ast.InternedTerm(q.enforceable),
 		"algorithm", ast.StringTerm(string(cfg.Algorithm)), "implicit", ast.StringTerm(string(cfg.Implicit)),
 		"consents", ast.ArrayTerm(consents...), "resources", ast.ArrayTerm(resources...), "delegations", ast.ArrayTerm(delegations...),
 		"request", object(
-			"action", ast.StringTerm(q.action), "purpose", ast.StringTerm(q.purpose),
-			"actors", set(q.actors), "roles", set(q.roles), "categories", set(q.categories),
+			"action", ast.StringTerm(q.action), "purpose", ast.StringTerm(q.purpose), "purposes", set(purposes),
+			"actors", set(q.actors), "roles", set(q.roles), "categories", silentOr(q.categories),
 			"types", set(q.types), "plain", ast.InternedTerm(plain(q.types)),
 		),
 	).Value
@@ -70,29 +74,21 @@ func (t *thing) term() *ast.Term {
 }
 
 func (b *body) term() *ast.Term {
-	var asking []*ast.Term
-	deep, said := false, b.said()
+	root := b.said()
 	rules := make([]*ast.Term, len(b.rules))
+	deep := false
 	for i := range b.rules {
 		r := &b.rules[i]
-		asks := r.asks()
-		if len(asks) > 0 {
-			asking = append(asking, number(int64(i)))
-		}
-		rules[i], deep = r.term(b.chain(i), asks, said), deep || r.depth > 1
+		rules[i], deep = r.term(b.chain(i), root), deep || r.depth > 1
 	}
-	root := ast.NewObject()
-	for _, e := range said {
-		root.Insert(field[e.name], set(e.values))
-	}
-	var eraseBy []*ast.Term
-	if b.eraseBy != never {
-		eraseBy = periods(always, b.eraseBy)
+	looked := ast.NewObject()
+	for _, e := range root {
+		looked.Insert(ast.StringTerm("root "+e.name), ast.ArrayTerm(field[e.name], set(e.values)))
 	}
 	return object(
-		"categories", set(b.categories), "eraseBy", ast.ArrayTerm(eraseBy...), "viewOnly", ast.InternedTerm(b.viewOnly),
-		"periods", ast.ArrayTerm(append(periods(b.start, b.end), periods(b.rules[0].start, b.rules[0].end)...)...),
-		"rules", ast.ArrayTerm(rules...), "root", ast.NewTerm(root), "deep", ast.InternedTerm(deep), "asking", ast.SetTerm(asking...),
+		"categories", set(b.categories, null), "start", number(max(b.start, b.rules[0].start)), "end", number(min(b.end, b.rules[0].end)),
+		"eraseBy", number(b.eraseBy), "mode", ast.StringTerm(b.mode), "rules", ast.ArrayTerm(rules...), "root", ast.NewTerm(looked),
+		"deep", ast.InternedTerm(deep),
 	)
 }
 
@@ -102,7 +98,7 @@ type element struct {
 	values []string
 }
 
-// said lists what the root is limited to and silent rules at depth 1 may look up.
+// said lists what the root is limited to, for silent rules at depth 1.
 func (b *body) said() []element {
 	if len(b.rules) == 1 {
 		return nil
@@ -111,14 +107,6 @@ func (b *body) said() []element {
 	return slices.DeleteFunc([]element{
 		{"actors", root.actors}, {"roles", root.roles}, {"actions", root.actions}, {"permit", root.purposes}, {"deny", root.purposes},
 	}, func(e element) bool { return len(e.values) == 0 })
-}
-
-// periods lists a period unless it is open on both sides.
-func periods(start, end int64) []*ast.Term {
-	if start == always && end == never {
-		return nil
-	}
-	return []*ast.Term{ast.ArrayTerm(number(start), number(end))}
 }
 
 // chain names rule i and the rules around it, without the root unless i is the root.
@@ -130,30 +118,25 @@ func (b *body) chain(i int) *ast.Term {
 	return ast.SetTerm(terms...)
 }
 
-// term writes a rule. root is what a rule at depth 1 looks up where it is silent itself.
-func (r *rule) term(chain *ast.Term, asks []string, root []element) *ast.Term {
+// term writes a rule. root is what a rule at depth 1 needs where it is silent itself.
+func (r *rule) term(chain *ast.Term, root []element) *ast.Term {
 	says := ast.NewObject()
-	var needs, asRoot []string
+	var needs []string
 	for _, e := range []element{{"actors", r.actors}, {"roles", r.roles}, {"actions", r.actions}, {string(r.effect), r.purposes}} {
-		looksUp := r.depth == 1 && slices.ContainsFunc(root, func(o element) bool { return o.name == e.name })
-		switch {
+		switch inherits := r.depth == 1 && slices.ContainsFunc(root, func(o element) bool { return o.name == e.name }); {
 		case len(e.values) > 0:
 			says.Insert(field[e.name], set(e.values))
-		case looksUp:
-			asRoot = append(asRoot, e.name)
+			needs = append(needs, e.name)
+		case inherits:
+			needs = append(needs, "root "+e.name)
 		case e.name == string(consent.Permit):
 			says.Insert(field[e.name], silence)
-		default:
-			continue
+			needs = append(needs, e.name)
 		}
-		needs = append(needs, e.name)
 	}
-	period, strength := []*ast.Term{}, 0
-	if r.depth > 0 && (r.start != always || r.end != never) { // the root's is one of the consent
-		period, needs = []*ast.Term{number(r.start), number(r.end)}, append(needs, "period")
-	}
-	if r.effect == consent.Deny {
-		strength = 1
+	strength := 1
+	if r.effect == consent.Permit {
+		strength, needs = 0, append(needs, "granting")
 	}
 	data := make([]*ast.Term, len(r.data))
 	for i, d := range r.data {
@@ -161,9 +144,9 @@ func (r *rule) term(chain *ast.Term, asks []string, root []element) *ast.Term {
 	}
 	return object(
 		"effect", field[string(r.effect)], "strength", ast.ArrayTerm(number(int64(r.depth)), number(int64(strength))), "chain", chain,
-		"says", ast.NewTerm(says), "needs", set(needs), "asRoot", set(asRoot), "period", ast.ArrayTerm(period...),
-		"asks", set(asks), "types", set(r.types), "plain", ast.InternedTerm(plain(r.types)), "codes", set(r.codes), "labels", set(r.labels), "data", ast.SetTerm(data...),
-		"from", number(r.from), "to", number(r.to),
+		"says", ast.NewTerm(says), "needs", set(needs), "start", number(r.start), "end", number(r.end),
+		"asks", set(r.asks()), "types", set(r.types), "plain", ast.InternedTerm(plain(r.types)), "codes", set(r.codes),
+		"labels", set(r.labels), "data", ast.SetTerm(data...), "from", number(r.from), "to", number(r.to),
 	)
 }
 
@@ -196,12 +179,23 @@ func object(kv ...any) *ast.Term {
 	return ast.NewTerm(o)
 }
 
-func set(ss []string) *ast.Term {
-	s := ast.NewSetWithCapacity(len(ss))
+func set(ss []string, more ...*ast.Term) *ast.Term {
+	s := ast.NewSetWithCapacity(len(ss) + len(more))
 	for _, v := range ss {
 		s.Add(ast.StringTerm(v))
 	}
+	for _, t := range more {
+		s.Add(t)
+	}
 	return ast.NewTerm(s)
+}
+
+// silentOr is the set of what is named, or silence.
+func silentOr(ss []string) *ast.Term {
+	if len(ss) == 0 {
+		return silence
+	}
+	return set(ss)
 }
 
 func number(n int64) *ast.Term {

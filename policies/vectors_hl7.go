@@ -46,7 +46,7 @@ func runCombining(ctx context.Context, dir fs.FS, t *tally) error {
 		return err
 	}
 	for _, a := range []Algorithm{DenyOverrides, MostRecent} {
-		e, err := New(Config{Algorithm: a})
+		e, err := New(Config{Algorithm: a, Timeout: patience})
 		if err != nil {
 			return err
 		}

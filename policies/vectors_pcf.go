@@ -37,7 +37,7 @@ type pcf struct {
 // runPCF runs decisions.csv (consent, now, actor, purpose, resource, expected), each row one consent, one requester and
 // one resource under the implicit policy deny, and tokens.json where there is one.
 func runPCF(ctx context.Context, dir fs.FS, t *tally) error {
-	e, err := New(Config{})
+	e, err := New(Config{Timeout: patience})
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func (r *reader) told(t *ast.Term) told {
 	}
 }
 
-// found reads what one consent says: [strength, place, consent, rules].
+// found reads a finding: [key, whether it denies, consent, rules].
 func (r *reader) found(t *ast.Term) []pair {
 	ts := r.items(t, 4)
 	c := int(r.number(ts[2]))

@@ -1,12 +1,12 @@
 # METADATA
 # title: L. The answer
+# description: input.mode says which of three questions is asked.
 package volens.decision
 
 import data.volens.combine
 import data.volens.delegation
 import data.volens.groups
 import data.volens.implicit
-import data.volens.matching
 import data.volens.obligation
 import data.volens.reason
 import data.volens.residual
@@ -17,26 +17,26 @@ import data.volens.residual
 answer := {
 	"decision": effect(word),
 	"consents": word,
-	"resources": [[effect(said[0]), said[0], said[1], reason.lacking(said[0], k)] | some k, said in combine.said],
+	"resources": [[effect(said[0]), said[0], said[1], reason.lacking(said[0], k)] | some k, said in combine.resources],
 	"terms": obligation.terms,
-	"reasons": reason.given[word],
+	"reasons": reason.given(word, effect(word)),
 } if {
-	input.resources != []
-	words := {said[0] | some said in combine.said}
+	input.mode == "resources"
+	words := {said[0] | some said in combine.resources}
 	word := [word | some word in ["DENY", "NO_CONSENT", "PERMIT"]; word in words][0]
 }
 
 # METADATA
-# title: L1. The answer without concrete resources, when it is the same for all
+# title: L1. The answer without concrete resources, when no rule asks anything of them
 answer := {
 	"decision": effect(word),
 	"consents": word,
-	"whatever": combine.whatever[1],
+	"whatever": findings,
 	"terms": obligation.terms,
-	"reasons": reason.given[word],
+	"reasons": reason.given(word, effect(word)),
 } if {
-	input.resources == []
-	word := combine.whatever[0]
+	input.mode == "whatever"
+	[word, findings] := combine.whatever
 }
 
 # METADATA
@@ -48,19 +48,11 @@ answer := {
 	"groups": told,
 	"redact": [obligation.redactions | told != []],
 	"terms": obligation.terms,
-	"reasons": reason.given[word],
+	"reasons": reason.given(word, effect(word)),
 } if {
-	input.resources == []
-	matching.asking != set()
+	input.mode == "residual"
 	word := residual.decision
 	told := [group | effect(word) == "permit"; some group in groups.list]
-}
-
-# METADATA
-# title: A1. A request names its purpose and its action
-complete if {
-	input.request.purpose != ""
-	input.request.action != ""
 }
 
 # METADATA
@@ -68,19 +60,24 @@ complete if {
 default effect(_) := "deny"
 
 # METADATA
-# title: L1. What the consents permit is released, when the request is complete
-effect("PERMIT") := "permit" if complete
+# title: A1, L1. What the consents permit is released, when the request is complete
+effect("PERMIT") := "permit" if {
+	input.request.purpose != ""
+	input.request.action != ""
+}
 
 # METADATA
 # title: H1. What no consent speaks of is released where the implicit policy says so
 effect("NO_CONSENT") := "permit" if {
+	input.request.purpose != ""
+	input.request.action != ""
 	implicit.permits
-	complete
 }
 
 # METADATA
 # title: K2. A delegate gets what no consent denies
 effect("NO_CONSENT") := "permit" if {
+	input.request.purpose != ""
+	input.request.action != ""
 	delegation.covers
-	complete
 }

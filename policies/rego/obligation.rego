@@ -4,7 +4,6 @@ package volens.obligation
 
 import data.volens.combine
 import data.volens.groups
-import data.volens.matching
 import data.volens.residual
 
 # METADATA
@@ -75,31 +74,31 @@ joined(_) if input.algorithm == "most-recent"
 
 # METADATA
 # title: J8. Consents that permit a concrete resource
-permitting contains found[2] if {
-	some ["PERMIT", findings] in combine.said
-	some found in findings
+permitting contains finding[2] if {
+	input.mode == "resources"
+	some ["PERMIT", findings] in combine.resources
+	some finding in findings
 }
 
 # METADATA
 # title: J8. Those that permit all
-permitting contains found[2] if {
-	input.resources == []
+permitting contains finding[2] if {
+	input.mode == "whatever"
+	some finding in combine.whatever[1]
 	combine.whatever[0] == "PERMIT"
-	some found in combine.whatever[1]
 }
 
 # METADATA
 # title: J8. Those under which something flows
 permitting contains c if {
-	input.resources == []
-	matching.asking != set()
+	input.mode == "residual"
 	residual.decision == "PERMIT"
 	some c in residual.deciding
 }
 
 # METADATA
 # title: J8. NOPERSISTP when a consent that permits is view-only, DELAU by its erase-by date
-terms := {[shape.viewOnly, shape.eraseBy] | some c in permitting; shape := input.consents[c].shape} if input.terms
+terms := {[shape.mode, shape.eraseBy] | some c in permitting; shape := input.consents[c].shape} if input.terms
 
 # METADATA
 # title: J8. No consent has such terms

@@ -1,30 +1,26 @@
 # METADATA
-# title: F. What one consent says of one resource
+# title: F. What one consent says
 package volens.provision
 
 import data.volens.content
 import data.volens.matching
 
 # METADATA
-# title: F3, F4, F5. What each consent says of resource k
-# description: |
-#   Each finding is [strength, [date, consent], consent, rules]. A rule's strength is its depth, then 1 for a denial and 0
-#   for a permit; the strongest that match decide. A consent without a matching rule does not apply and has no finding.
-findings(k) := [[top[1], [input.consents[c].rank, c], c, deciding] |
-	some c, rs in matching.candidates
+# title: F2. Rules of consent c that match resource k, as do those around them, as [strength, rule]
+matches(c, k) := matching.surrounded(shape, covering) if {
 	shape := input.consents[c].shape
-	ranked := {[shape.rules[r].strength, r] | some r in matches(shape, rs, k)}
-	top := max(ranked)[0]
-	deciding := [match[1] | some match in ranked; match[0] == top]
-]
+	covering := {[strength, r] |
+		some [strength, r] in matching.candidates[c]
+		content.covered(shape.rules[r], k) == shape.rules[r].asks
+	}
+}
 
 # METADATA
-# title: E. Where no rule has data criteria all cover every resource
-matches(shape, rs, _) := rs if shape.asking == set()
-
-# METADATA
-# title: F2. Rules that cover resource k, as do those around them
-matches(shape, rs, k) := matching.surrounded(shape, covering) if {
-	shape.asking != set()
-	covering := {r | some r in rs; content.covered(shape.rules[r], k) == shape.rules[r].asks}
+# title: F3, F4. The strongest of the matching rules decide; F5, without any the consent has no finding
+# description: |
+#   A rule's strength is its depth, then 1 for a denial and 0 for a permit. A finding is [key, 1 if it denies, consent,
+#   rules]. The key is what consents combine by (G1, a denial; G2, the date, then the place in the list).
+finding(c, matching_rules) := [key, top[1], c, [r | some [strength, r] in matching_rules; strength == top]] if {
+	top := max(matching_rules)[0]
+	key := {"deny-overrides": top[1], "most-recent": [input.consents[c].rank, c]}[input.algorithm]
 }

@@ -1,6 +1,8 @@
 # METADATA
 # title: D. Purposes
-# description: What a rule may name to cover the purpose asked for; null stands for a rule that names none.
+# description: |
+#   input.request.purposes are the purpose asked for and all above it in HL7's hierarchy: what a rule may name to cover it
+#   (D1). null stands for a rule that names none.
 package volens.purpose
 
 # METADATA
@@ -8,9 +10,5 @@ package volens.purpose
 permit := {input.request.purpose} if data.codes.explicit[input.request.purpose]
 
 # METADATA
-# title: D1. Every other purpose is covered by itself, by every purpose above it, and by silence
-permit := deny | {null} if object.get(data.codes.explicit, input.request.purpose, false) == false
-
-# METADATA
-# title: D1, D3. A denial of a purpose covers all below it, BTG and MLTRAINING too
-deny := {input.request.purpose} | {p | some p in data.codes.up[input.request.purpose]}
+# title: D1. Every other purpose is covered from above and by silence
+permit := input.request.purposes | {null} if object.get(data.codes.explicit, input.request.purpose, false) == false

@@ -12,38 +12,42 @@ import data.volens.provision
 import data.volens.purpose
 
 # METADATA
-# title: A1, K2. When consents permit
-given["PERMIT"] := general
+# title: L2. Nothing to add to the consents that permit
+given("PERMIT", "permit") := set()
+
+# METADATA
+# title: A1. When consents permit and the request is denied, it is incomplete
+given("PERMIT", "deny") := {["A1", "incomplete", -1]}
 
 # METADATA
 # title: F4. When consents deny, whether a permit was as deep
-given["DENY"] := general | {["F4", "tie", c] | some c, _ in ties}
+given("DENY", "deny") := {["F4", "tie", c] | some c, _ in ties}
 
 # METADATA
-# title: B, D2, F5 to F7, H. When no consent speaks, why
-given["NO_CONSENT"] := general | missing
-
-# METADATA
-# title: A1. Told whatever consents say, the request does not say its purpose
-general contains ["A1", "incomplete", -1] if input.request.purpose == ""
-
-# METADATA
-# title: A1. The request does not say its action
-general contains ["A1", "incomplete", -1] if input.request.action == ""
-
-# METADATA
-# title: K2. A delegate asks
-general contains ["K2", "delegate", -1] if delegation.covers
+# title: B, D2, F5 to F7, H, K. When no consent speaks, why
+given("NO_CONSENT", _) := missing
 
 # METADATA
 # title: F4. Consents in which a permit is as deep as the denial that decides
 ties[c] if {
-	some k, [_, findings] in combine.said
-	some [1, _, c, deciding] in findings
-	shape := input.consents[c].shape
-	some r in provision.matches(shape, matching.candidates[c], k)
-	shape.rules[r].strength == [shape.rules[deciding[0]].strength[0], 0]
+	input.mode == "resources"
+	some k, [_, findings] in combine.resources
+	some [_, 1, c, rules] in findings
+	some [[depth, 0], _] in provision.matches(c, k)
+	depth == input.consents[c].shape.rules[rules[0]].strength[0]
 }
+
+# METADATA
+# title: A1. The request does not say its purpose
+missing contains ["A1", "incomplete", -1] if input.request.purpose == ""
+
+# METADATA
+# title: A1. The request does not say its action
+missing contains ["A1", "incomplete", -1] if input.request.action == ""
+
+# METADATA
+# title: K2. A delegate asks
+missing contains ["K2", "delegate", -1] if delegation.covers
 
 # METADATA
 # title: B1. A consent is not active
@@ -53,17 +57,24 @@ missing contains ["B1", "not-active", c] if {
 }
 
 # METADATA
-# title: B2. A consent has not begun or has ended
+# title: B2. A consent has not begun
 missing contains ["B2", "outside-period", c] if {
 	some c, record in input.consents
 	record.status == "active"
-	enforceable.current(record.shape.periods) == false
+	input.now < record.shape.start
+}
+
+# METADATA
+# title: B2. A consent has ended
+missing contains ["B2", "outside-period", c] if {
+	some c, record in input.consents
+	record.status == "active"
+	record.shape.end <= input.now
 }
 
 # METADATA
 # title: B3. A consent is of no category asked for
 missing contains ["B3", "other-category", c] if {
-	input.request.categories != set()
 	some c, record in input.consents
 	record.shape.categories & input.request.categories == set()
 }
@@ -72,47 +83,35 @@ missing contains ["B3", "other-category", c] if {
 # title: D2. A consent covers the purpose only from above, and this purpose has to be named
 missing contains ["D2", "named-only", c] if {
 	data.codes.explicit[input.request.purpose]
-	some c, record in input.consents
-	enforceable.counts(record)
-	enforceable.permits(record)
-	some rule in record.shape.rules
-	rule.effect == "permit"
-	(rule.says.permit - {null}) & purpose.deny != set()
+	some c in enforceable.permitting
+	some rule in input.consents[c].shape.rules
+	rule.says.permit & input.request.purposes != set()
 	rule.says.permit & purpose.permit == set()
 }
 
 # METADATA
 # title: F5. A consent has no rule that matches
-missing contains ["F5", "not-covered", c] if {
-	some c, record in input.consents
-	enforceable.counts(record)
-	enforceable.permits(record)
-}
+missing contains ["F5", "not-covered", c] if some c in enforceable.permitting
 
 # METADATA
 # title: F6. The uses of a consent are used up
 missing contains ["F6", "used-up", c] if {
-	some c, record in input.consents
-	record.exhausted
-	enforceable.counts(record)
+	some c, _ in enforceable.consents
+	input.consents[c].exhausted
 }
 
 # METADATA
 # title: F6. The date by which recipients must have erased has come
 missing contains ["F6", "erase-by-passed", c] if {
-	some c, record in input.consents
-	some [_, end] in record.shape.eraseBy
-	end <= input.now
-	enforceable.counts(record)
+	some c, shape in enforceable.consents
+	shape.eraseBy <= input.now
 }
 
 # METADATA
 # title: F7. A consent lets data be seen only
 missing contains ["F7", "view-only", c] if {
-	input.request.action != data.codes.access
-	some c, record in input.consents
-	record.shape.viewOnly
-	enforceable.counts(record)
+	some c, shape in enforceable.consents
+	enforceable.modes[shape.mode] != input.request.action
 }
 
 # METADATA
@@ -137,8 +136,8 @@ default lacking(_, _) := set()
 # METADATA
 # title: E. By letter
 lacking("NO_CONSENT", k) := {[{"labels": "E1", "types": "E5", "codes": "E6", "period": "E7", "data": "E8"}[element], element] |
-	some c, rs in matching.candidates
-	some r in rs
+	some c, ranked in matching.candidates
+	some [_, r] in ranked
 	rule := input.consents[c].shape.rules[r]
 	rule.effect == "permit"
 	some element in (rule.asks - content.covered(rule, k))

@@ -7,8 +7,8 @@ import data.volens.matching
 
 # METADATA
 # title: J1, J2. What remains to be asked of each resource, by rule, without the rules that cannot match what is asked for
-left(rules, rs) := {r: rest |
-	some r in rs
+left(rules, ranked) := {r: rest |
+	some [_, r] in ranked
 	rest := rules[r].asks - answered(rules[r])
 }
 
@@ -49,11 +49,11 @@ among(rule, elements) := {element |
 #   base is the strength of the rules that match whatever there is, [-1, 0] when there are none, and open are those rules.
 #   entries are the stronger rules, weakest first, as [strength, rule]; left is what remains to be asked of each resource.
 summaries[c] := {"base": base, "open": {m[1] | some m in open; m[0] == base}, "entries": telling(base, ordered), "left": rest} if {
-	some c, rs in matching.candidates
+	some c, ranked in matching.candidates
 	rules := input.consents[c].shape.rules
-	rest := left(rules, rs)
+	rest := left(rules, ranked)
 	asks := {r | some r, elements in rest; elements != set()}
-	live := {[rules[r].strength, r] | some r, _ in rest; rules[r].chain - object.keys(rest) == set()}
+	live := {[strength, r] | some [strength, r] in ranked; rules[r].chain - object.keys(rest) == set()}
 	open := {m | some m in live; rules[m[1]].chain & asks == set()}
 	base := max(open | {[[-1, 0], -1]})[0]
 	ordered := [m | some m in (live - open); m[0] > base]
