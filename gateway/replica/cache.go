@@ -52,6 +52,16 @@ func (c *subjects) unpin(s *Subject) {
 	s.pins--
 }
 
+// forget is unpin for a subject that is not there: its place is the next to be taken, so that asking for what does not
+// exist does not push out what does.
+func (c *subjects) forget(s *Subject) {
+	sh := c.shard(s.handle)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s.pins--
+	s.used = false
+}
+
 // cool drops what is prepared of a subject, if it is in memory.
 func (c *subjects) cool(h consent.SubjectID) {
 	sh := c.shard(h)

@@ -20,7 +20,8 @@ type Subject struct {
 	used   bool // since the cache's hand passed
 
 	mu      sync.Mutex
-	hot     *hot // nil: read it from the index
+	hot     *hot                      // nil: read it from the index
+	permits map[consent.Uint64]uint64 // permits under consents that limit them, those in flight too; nil when none does
 	pending int32
 	readers map[*View]struct{}
 	idle    chan struct{} // closed when the last reader leaves; nil when nobody waits
@@ -33,7 +34,7 @@ type hot struct {
 	slot      consent.Uint64
 	seq       consent.Uint64
 	live      []live
-	permits   map[consent.Uint64]uint64 // permits so far under consents that limit them; nil when none does
+	limited   bool // a consent in force limits its uses
 }
 
 // live is a consent in force on the ledger.
@@ -65,8 +66,9 @@ type View struct {
 	left    bool
 }
 
-// Enter begins a decision: NotFound when there is no such subject, Erased when it was erased. cut is called, at most once,
-// when the reader must not answer any more: it did not leave in time before a revocation was acknowledged.
+// Enter begins a decision: NotFound when there is no such subject, Erased when it was erased. cut is called, at most once
+// and never after Leave, when the reader must not answer any more: it did not leave in time before a revocation was
+// acknowledged. It is called with the subject locked, so it does not wait and asks nothing of the View.
 func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
 	refused := r.Fresh()
 	s := r.subjects.pin(h)
@@ -77,7 +79,7 @@ func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
 		err = consent.Errorf(consent.Erased, "the subject was erased")
 	}
 	if err != nil {
-		r.subjects.unpin(s)
+		r.subjects.forget(s)
 		return nil, err
 	}
 	v := &View{
@@ -118,10 +120,12 @@ func (r *Replica) warm(s *Subject) error {
 		h.live = append(h.live, live{
 			c.Seq, c.Date, c.MaxUses, c.Kind == "ConsentAttest" && !c.Confirmed, r.shapes.intern(r.cfg.Engine.Shape(body)),
 		})
-		if c.MaxUses > 0 && h.permits == nil {
-			if h.permits, err = r.cfg.Permits(s.handle, rec.Head.Slot); err != nil {
-				return consent.Errorf(consent.Unavailable, "count the uses of a consent: %w", err)
-			}
+		h.limited = h.limited || c.MaxUses > 0
+	}
+	// Counted once while the subject is in memory and never again: the log does not have the uses that are on their way to it.
+	if h.limited && s.permits == nil {
+		if s.permits, err = r.cfg.Permits(s.handle, rec.Head.Slot); err != nil {
+			return consent.Errorf(consent.Unavailable, "count the uses of a consent: %w", err)
 		}
 	}
 	s.hot = h
@@ -138,7 +142,7 @@ func (v *View) Records() []policies.Record {
 			ID: strconv.FormatUint(uint64(c.seq), 10), Status: policies.Active, Date: c.date, Attested: c.attested, Shape: c.shape,
 		}
 		if c.maxUses > 0 {
-			left := c.maxUses - min(c.maxUses, consent.Uint64(v.hot.permits[c.seq]))
+			left := c.maxUses - min(c.maxUses, consent.Uint64(v.s.permits[c.seq]))
 			recs[i].UsesLeft = &left
 		}
 	}
@@ -146,12 +150,12 @@ func (v *View) Records() []policies.Record {
 }
 
 // Limited reports whether any consent in force limits its uses.
-func (v *View) Limited() bool { return v.hot.permits != nil }
+func (v *View) Limited() bool { return v.hot.limited }
 
 // Reserve takes one use of each of these consents that limits its uses, all or none, and reports whether they were left. A
 // reserved use counts even when its answer is lost: on record, never less.
 func (v *View) Reserve(seqs []consent.Uint64) bool {
-	if v.hot.permits == nil {
+	if !v.hot.limited {
 		return true
 	}
 	v.s.mu.Lock()
@@ -162,14 +166,14 @@ func (v *View) Reserve(seqs []consent.Uint64) bool {
 			if c.seq != seq || c.maxUses == 0 {
 				continue
 			}
-			if v.hot.permits[seq] >= uint64(c.maxUses) {
+			if v.s.permits[seq] >= uint64(c.maxUses) {
 				return false
 			}
 			take = append(take, seq)
 		}
 	}
 	for _, seq := range take {
-		v.hot.permits[seq]++
+		v.s.permits[seq]++
 	}
 	return true
 }
@@ -251,17 +255,15 @@ func (s *Subject) idleOnce() <-chan struct{} {
 	return s.idle
 }
 
+// cutOff ends every reader. The lock is held while their connections are cut: a reader that is leaving waits for it, so no
+// connection is cut that carries another request by then.
 func (s *Subject) cutOff() {
 	s.mu.Lock()
-	var cuts []func()
+	defer s.mu.Unlock()
 	for v := range s.readers {
-		cuts = append(cuts, v.cut)
 		s.leave(v)
-	}
-	s.mu.Unlock()
-	for _, cut := range cuts {
-		if cut != nil {
-			cut()
+		if v.cut != nil {
+			v.cut()
 		}
 	}
 }

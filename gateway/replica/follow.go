@@ -34,8 +34,10 @@ func bodyKey(h consent.SubjectID, seq consent.Uint64) string {
 // and everything is denied, which is better than a state with a hole.
 func (r *Replica) follow(ctx context.Context) {
 	defer close(r.done)
-	r.level.Store(r.cfg.Now().UnixMilli())
 	err := r.cfg.Ledger.Follow(ctx, r.Position(), r.applyEvent)
+	if r.batch.txn != nil {
+		r.batch.txn.Discard()
+	}
 	if err == nil || ctx.Err() != nil {
 		err = errors.New("the replica was closed")
 	}
@@ -47,10 +49,14 @@ type batch struct {
 	txn     *badger.Txn
 	events  []network.Event
 	members bool // a message of authorities or members is among them
+	bytes   int  // put so far
 }
 
-// maxEvents bounds a batch; Badger bounds a transaction's size.
-const maxEvents = 500
+// maxEvents and maxBytes bound a batch: Badger refuses a transaction above 15 % of its memory table, here 2.4 MB.
+const (
+	maxEvents = 500
+	maxBytes  = 1 << 20
+)
 
 func (r *Replica) applyEvent(ev network.Event) error {
 	b := &r.batch
@@ -62,7 +68,7 @@ func (r *Replica) applyEvent(ev network.Event) error {
 	}
 	b.events = append(b.events, ev)
 	b.members = b.members || ev.Event.Handle.IsZero()
-	if ev.Position < r.cfg.Ledger.Position() && len(b.events) < maxEvents {
+	if ev.Position < r.cfg.Ledger.Position() && len(b.events) < maxEvents && b.bytes < maxBytes {
 		return nil // the next event is there already
 	}
 	return r.flush()
@@ -74,7 +80,7 @@ func (r *Replica) flush() error {
 	r.batch = batch{}
 	defer b.txn.Discard()
 	last := b.events[len(b.events)-1].Position
-	if err := put(b.txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(last)})); err != nil {
+	if err := r.put(b.txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(last)})); err != nil {
 		return err
 	}
 	if err := b.txn.Commit(); err != nil {
@@ -104,9 +110,6 @@ func (r *Replica) arrived(at network.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.position.Store(uint64(at))
-	if at >= r.cfg.Ledger.Position() {
-		r.level.Store(r.cfg.Now().UnixMilli())
-	}
 	r.waiters = slices.DeleteFunc(r.waiters, func(w waiter) bool {
 		if w.at > at {
 			return false
@@ -140,17 +143,23 @@ func (r *Replica) applyMember(txn *badger.Txn, ev network.Event) error {
 	if ev.Message == nil || ev.Event.Type == "Anchor" {
 		return nil
 	}
-	return put(txn, messageKeys+string(binary.BigEndian.AppendUint64(nil, uint64(ev.Position))), ev.Message.Marshal())
+	return r.put(txn, messageKeys+string(binary.BigEndian.AppendUint64(nil, uint64(ev.Position))), ev.Message.Marshal())
 }
 
 // drop leaves nothing of an erased subject but its head. Its key is gone, or will be before the erasure is acknowledged.
 func (r *Replica) drop(txn *badger.Txn, h consent.SubjectID, rec record) error {
-	for _, c := range rec.Consents {
-		if err := txn.Delete([]byte(bodyKey(h, c.Seq))); err != nil {
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(bodyKeys + string(h[:]))})
+	var bodies [][]byte
+	for it.Rewind(); it.Valid(); it.Next() {
+		bodies = append(bodies, it.Item().KeyCopy(nil))
+	}
+	it.Close()
+	for _, key := range bodies {
+		if err := txn.Delete(key); err != nil {
 			return err
 		}
 	}
-	return put(txn, subjectKey(h), append([]byte{plainRecord}, consent.Append(nil, record{Head: rec.Head})...))
+	return r.put(txn, subjectKey(h), append([]byte{plainRecord}, consent.Append(nil, record{Head: rec.Head})...))
 }
 
 // keep seals the record, and the body of a consent that this event brought.
@@ -160,7 +169,7 @@ func (r *Replica) keep(txn *badger.Txn, h consent.SubjectID, ev network.Event, r
 		if err != nil {
 			return err
 		}
-		if err := put(txn, bodyKey(h, ev.Event.Seq), body); err != nil {
+		if err := r.put(txn, bodyKey(h, ev.Event.Seq), body); err != nil {
 			return err
 		}
 	}
@@ -168,7 +177,7 @@ func (r *Replica) keep(txn *badger.Txn, h consent.SubjectID, ev network.Event, r
 	if err != nil {
 		return err
 	}
-	return put(txn, subjectKey(h), append([]byte{sealedRecord}, sealed...))
+	return r.put(txn, subjectKey(h), append([]byte{sealedRecord}, sealed...))
 }
 
 // Forms of a subject's record: sealed under its key, or plain when the key is gone and only the head is left.
@@ -202,7 +211,10 @@ func (r *Replica) readRecord(txn *badger.Txn, h consent.SubjectID) (rec record, 
 
 var errAbsent = errors.New("not in the index")
 
-func put(txn *badger.Txn, key string, value []byte) error { return txn.Set([]byte(key), value) }
+func (r *Replica) put(txn *badger.Txn, key string, value []byte) error {
+	r.batch.bytes += len(key) + len(value)
+	return txn.Set([]byte(key), value)
+}
 
 func (r *Replica) read(key string, v any) error {
 	b, err := r.readRaw(key)

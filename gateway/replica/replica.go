@@ -58,7 +58,8 @@ type Replica struct {
 	batch    batch // the follower's own
 
 	position atomic.Uint64
-	level    atomic.Int64 // unix ms at which position was last seen equal to the ledger's
+	level    atomic.Int64 // when the replica was last known to show all that the ledger had: time since began
+	began    time.Time
 	failed   atomic.Pointer[error]
 
 	mu      sync.Mutex
@@ -87,7 +88,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if cfg.Shapes == 0 {
 		cfg.Shapes = 20_000
 	}
-	r := &Replica{cfg: cfg, done: make(chan struct{})}
+	r := &Replica{cfg: cfg, began: cfg.Now(), done: make(chan struct{})}
 	r.subjects.init(cfg.Subjects)
 	r.shapes.init(cfg.Shapes)
 	if err := r.openIndex(); err != nil {
@@ -99,6 +100,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	follow, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go r.follow(follow)
+	go r.watch(follow)
 	if err := r.Wait(ctx, cfg.Ledger.Position()); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -186,8 +188,31 @@ func (r *Replica) Fresh() error {
 	if r.Position() >= r.cfg.Ledger.Position() {
 		return nil
 	}
-	if behind := r.cfg.Now().UnixMilli() - r.level.Load(); behind > r.cfg.MaxStale.Milliseconds() {
-		return consent.Errorf(consent.Unavailable, "the replica is %d ms behind the ledger", behind)
+	if behind := r.since() - time.Duration(r.level.Load()); behind > r.cfg.MaxStale {
+		return consent.Errorf(consent.Unavailable, "the replica is %v behind the ledger", behind.Round(time.Millisecond))
 	}
 	return nil
+}
+
+// since is the time that has passed, monotonic as long as Now is time.Now.
+func (r *Replica) since() time.Duration { return r.cfg.Now().Sub(r.began) }
+
+// watch finds out how far behind the replica is. It notes a position of the ledger and the time; when the replica has
+// applied that position, it was level with the ledger at that time. So a busy ledger, which is always a few messages ahead,
+// makes nobody stale, nor does one that was silent for long.
+func (r *Replica) watch(ctx context.Context) {
+	t := time.NewTicker(r.cfg.MaxStale / 8)
+	defer t.Stop()
+	goal, at := r.cfg.Ledger.Position(), r.since()
+	for {
+		if r.Position() >= goal {
+			r.level.Store(int64(at))
+			goal, at = r.cfg.Ledger.Position(), r.since()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
 }
