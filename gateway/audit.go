@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -25,31 +26,56 @@ func (g *Gateway) auditUses(c *gin.Context) {
 		return
 	}
 	by := principal(c).Member
-	page, err := g.cfg.Uses.List(c, by, uses.Filter{
+	page, err := g.cfg.Uses.List(c.Request.Context(), by, uses.Filter{
 		From: f.From, Until: f.Until, Requester: f.Requester, Purpose: f.Purpose, Decision: f.Decision, Kind: f.Kind, Emergency: f.Emergency,
 	}, f.Before, f.Limit)
 	if err != nil {
 		refuse(c, err)
 		return
 	}
+	if err := g.recordLooks(c, by, page.Rows); err != nil {
+		refuse(c, err)
+		return
+	}
 	out := api.AuditUses{Rows: make([]api.AuditUse, len(page.Rows)), Next: page.Next, Size: page.Size}
-	seen := map[consent.Hash]bool{}
 	for i, r := range page.Rows {
 		out.Rows[i] = api.AuditUse(r)
-		if r.Erased || seen[r.Subject] {
-			continue
-		}
-		seen[r.Subject] = true
-		u, _, err := g.cfg.Uses.Open(r.Index)
-		if err == nil {
-			err = g.recordRead(c, u.Handle, proof.Read, by, "an auditor looked at the use log")
-		}
-		if err != nil {
-			refuse(c, err)
-			return
-		}
 	}
 	answer(c, http.StatusOK, out)
+}
+
+// recordLooks puts a look at each subject in the rows on record; the looks share the wait for the disk. The rows of a
+// subject that was erased meanwhile are cut down to what is left of them.
+func (g *Gateway) recordLooks(c *gin.Context, by consent.MemberID, rows []uses.Row) error {
+	looks := map[consent.Hash]*uses.Pending{}
+	for i := range rows {
+		r := &rows[i]
+		look, seen := looks[r.Subject]
+		if !r.Erased && !seen {
+			u, _, err := g.cfg.Uses.Open(r.Index)
+			if err == nil {
+				look, err = g.beginRead(c, u.Handle, proof.Use{
+					Kind: proof.Read, Requester: by, Sentence: say("auditor-looked", "An auditor looked at the log of uses."),
+				})
+			}
+			if err != nil && consent.CodeOf(err) != consent.Erased {
+				return err
+			}
+			looks[r.Subject] = look
+		}
+		if look == nil && !r.Erased {
+			*r = uses.Row{Index: r.Index, Time: r.Time / 60_000 * 60_000, Subject: r.Subject, Erased: true, UseSeq: r.UseSeq}
+		}
+	}
+	for _, look := range looks {
+		if look == nil {
+			continue
+		}
+		if _, err := look.Wait(c.Request.Context()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replay makes a past decision again, after putting on record that its input was opened.
@@ -60,7 +86,10 @@ func (g *Gateway) replay(c *gin.Context) {
 	}
 	u, input, err := g.cfg.Uses.Open(q.Index)
 	if err == nil {
-		err = g.recordRead(c, u.Handle, proof.Replay, principal(c).Member, strings.TrimSpace("an auditor made a past decision again. "+q.Why))
+		err = g.recordRead(c, u.Handle, proof.Use{
+			Kind: proof.Replay, Requester: principal(c).Member,
+			Sentence: say("replayed", strings.TrimSpace("An auditor made a past decision again. "+q.Why)),
+		})
 	}
 	var engine *policies.Engine
 	if err == nil {
@@ -70,7 +99,7 @@ func (g *Gateway) replay(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	d, detail, err := g.access.Replay(c, u, input, engine)
+	d, detail, err := g.access.Replay(c.Request.Context(), u, input, engine)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -116,28 +145,31 @@ func (g *Gateway) tile(c *gin.Context) {
 	}
 	var b []byte
 	if data {
-		b, err = l.ReadEntries(c, t.N, t.W)
+		b, err = l.ReadEntries(c.Request.Context(), t.N, t.W)
 	} else {
 		b, err = l.ReadTile(t)
 	}
-	if err != nil {
+	if errors.Is(err, journal.ErrNotFound) {
 		problem(c, consent.NotFound, "there is no such tile")
+		return
+	}
+	if err != nil {
+		refuse(c, err)
 		return
 	}
 	c.Header("Content-Length", strconv.Itoa(len(b)))
 	c.Data(http.StatusOK, "application/octet-stream", b)
 }
 
-// sizeOf is the size of the log in a statement's checkpoint.
-func (g *Gateway) sizeOf(s proof.Statement) int64 {
-	cp, err := tlog.ParseTree([]byte(s.Checkpoint[:strings.Index(s.Checkpoint, "\n\n")+1]))
-	if err == nil {
-		return cp.N
+// sizeOf is the size of the log in a statement's checkpoint: its second line.
+func sizeOf(s proof.Statement) (size consent.Uint64, err error) {
+	if lines := strings.SplitN(s.Checkpoint, "\n", 3); len(lines) == 3 {
+		err = size.UnmarshalText([]byte(lines[1]))
+	} else {
+		err = errors.New("it has no size")
 	}
-	lines := strings.Split(s.Checkpoint, "\n")
-	n, err := strconv.ParseInt(lines[min(1, len(lines)-1)], 10, 64)
 	if err != nil {
-		return 0
+		return 0, consent.Errorf(consent.Internal, "read our own checkpoint: %w", err)
 	}
-	return n
+	return size, nil
 }

@@ -58,7 +58,7 @@ type evaluationAnswer struct {
 
 type evaluationsRequest struct {
 	evaluationRequest
-	Evaluations []evaluationRequest `json:"evaluations" limit:"100"`
+	Evaluations []evaluationRequest `json:"evaluations,omitempty" limit:"100"`
 	Options     struct {
 		Semantic string `json:"evaluations_semantic,omitempty"` //nolint:tagliatelle // AuthZEN's name
 	} `json:"options,omitzero"`
@@ -108,7 +108,8 @@ func (g *Gateway) evaluation(c *gin.Context) {
 	}
 }
 
-// evaluations answers with the semantic execute_all, the only one offered: every evaluation is decided and on record.
+// evaluations answers with the semantic execute_all, the only one offered: every evaluation is decided and on record. Without
+// any it is one evaluation of what would be the defaults (AuthZEN 1.0, 7.1).
 func (g *Gateway) evaluations(c *gin.Context) {
 	var e evaluationsRequest
 	if !decode(c, &e) {
@@ -118,12 +119,17 @@ func (g *Gateway) evaluations(c *gin.Context) {
 		problem(c, consent.Malformed, "evaluations_semantic is execute_all")
 		return
 	}
-	if len(e.Evaluations) == 0 {
+	one := len(e.Evaluations) == 0
+	if one {
 		e.Evaluations = []evaluationRequest{{}}
 	}
 	as, ok := g.evaluate(c, e.Evaluations, e.evaluationRequest)
 	defer done(as)
 	if !ok {
+		return
+	}
+	if one {
+		g.release(c, evaluated(as[0]), as...)
 		return
 	}
 	out := evaluationsAnswer{Evaluations: make([]evaluationAnswer, len(as))}

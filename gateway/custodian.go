@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,7 +24,11 @@ type Custodian struct {
 	Key    sig.Key
 }
 
-const day = consent.Millis(24 * 3600 * 1000)
+const (
+	day      = consent.Millis(24 * 3600 * 1000)
+	codeDays = 14 // how long an enrolment code is good, when nothing is said
+	maxDays  = 366
+)
 
 // slots finds free slots of the custodian. Slots are given out in order, so the first free one is found by doubling and
 // halving; one that is taken meanwhile is refused by the contract and the next one tried.
@@ -95,7 +100,7 @@ func newSalt() (h consent.Hash) {
 // custodian admits the custodian of this gateway alone, not those of others.
 func (g *Gateway) custodian(c *gin.Context) bool {
 	if g.cfg.Custodian == nil || principal(c).Member != g.cfg.Custodian.Member {
-		refuse(c, errNoCustodian)
+		problem(c, consent.NotFound, "this gateway does not serve your subjects: use the one of your own organisation")
 		return false
 	}
 	return true
@@ -106,15 +111,16 @@ func (g *Gateway) enrol(c *gin.Context) {
 	if !decode(c, &e) || !g.custodian(c) {
 		return
 	}
-	if e.LocalID == "" || len(e.LocalID) > 128 || e.Days < 0 || e.Days > 366 {
-		problem(c, consent.Malformed, "a record number of 1 to 128 bytes, and 1 to 366 days")
+	if e.LocalID == "" || len(e.LocalID) > 128 || e.Days < 0 || e.Days > maxDays {
+		problem(c, consent.Malformed, "give a localId of 1 to 128 bytes, and days from 1 to 366 or none")
 		return
 	}
-	if _, ok := g.links.handle(e.LocalID); ok {
+	if !g.links.reserve(e.LocalID) {
 		problem(c, consent.Exists, "this record has a subject already; issue a new code for it")
 		return
 	}
-	out, err := g.open(c, e)
+	defer g.links.release(e.LocalID)
+	out, err := g.open(c.Request.Context(), e)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -130,10 +136,7 @@ func (g *Gateway) open(ctx context.Context, e api.Enrolment) (api.Enrolled, erro
 	code := newCode()
 	body := &consent.SubjectOpen{
 		Handle: handle, Custodian: g.cfg.Custodian.Member, CodeCommit: consent.CodeCommitment(consent.CodeSecret(code)),
-		CodeUntil: consent.Millis(g.cfg.Now().UnixMilli()) + consent.Millis(max(e.Days, 1))*day, Salt: newSalt(),
-	}
-	if e.Days == 0 {
-		body.CodeUntil += 13 * day
+		CodeUntil: g.codeUntil(e.Days), Salt: newSalt(),
 	}
 	var r network.Receipt
 	for {
@@ -150,7 +153,7 @@ func (g *Gateway) open(ctx context.Context, e api.Enrolment) (api.Enrolled, erro
 		}
 	}
 	u := proof.Use{
-		Handle: handle, Time: consent.Millis(g.cfg.Now().UnixMilli()), Kind: kindEnrolment, Requester: g.cfg.Custodian.Member,
+		Handle: handle, Time: g.now(), Kind: kindEnrolment, Requester: g.cfg.Custodian.Member,
 		Channel: "rest", Decision: proof.Permit, Position: consent.Uint64(r.Position),
 		Sentence: proof.Sentence{Code: "enrolment", Text: "Your record was opened for your wallet."},
 	}
@@ -159,6 +162,14 @@ func (g *Gateway) open(ctx context.Context, e api.Enrolment) (api.Enrolled, erro
 	}
 	g.links.put(handle, e.LocalID)
 	return g.enrolled(handle, body.Slot, code, body.CodeUntil, 1, r), nil
+}
+
+// codeUntil is when a code that is issued now runs out.
+func (g *Gateway) codeUntil(days int) consent.Millis {
+	if days == 0 {
+		days = codeDays
+	}
+	return g.now() + consent.Millis(days)*day
 }
 
 func (g *Gateway) enrolled(h consent.SubjectID, slot consent.Uint64, code string, until consent.Millis, seq consent.Uint64, r network.Receipt) api.Enrolled {
@@ -186,8 +197,8 @@ func (g *Gateway) recode(c *gin.Context) {
 	if !ok {
 		return
 	}
-	code, until := newCode(), consent.Millis(g.cfg.Now().UnixMilli())+14*day
-	r, err := g.signAndSubmit(c, &consent.SubjectCode{
+	code, until := newCode(), g.codeUntil(0)
+	r, err := g.signAndSubmit(c.Request.Context(), &consent.SubjectCode{
 		Handle: h, Seq: head.Seq + 1, Prev: head.Prev, CodeCommit: consent.CodeCommitment(consent.CodeSecret(code)),
 		CodeUntil: until, Salt: newSalt(),
 	})
@@ -220,7 +231,8 @@ func (g *Gateway) find(c *gin.Context, q api.SubjectQuery) (consent.SubjectID, c
 		problem(c, consent.Erased, "the subject was erased")
 		return h, head, false
 	}
-	if err := g.recordRead(c, h, proof.Read, principal(c).Member, "the custodian looked up your subject record"); err != nil {
+	look := proof.Use{Kind: proof.Read, Requester: principal(c).Member, Sentence: say("looked-up", "Your custodian looked up where your handle stands.")}
+	if err := g.recordRead(c, h, look); err != nil {
 		refuse(c, err)
 		return h, head, false
 	}
@@ -270,18 +282,22 @@ func (g *Gateway) attest(c *gin.Context) {
 	if !ok {
 		return
 	}
-	_, err := g.signAndSubmit(c, &consent.ConsentAttest{
+	_, err := g.signAndSubmit(c.Request.Context(), &consent.ConsentAttest{
 		Handle: h, Seq: head.Seq + 1, Prev: head.Prev, Evidence: a.Evidence, Consent: a.Consent, Salt: newSalt(),
 	})
 	var list []api.Consent
 	if err == nil {
-		list, err = g.consentsOf(h)
+		list, err = g.consentsOf(c.Request.Context(), h)
 	}
 	if err != nil {
 		refuse(c, err)
 		return
 	}
-	answer(c, http.StatusCreated, list[0])
+	for _, k := range list { // others may have come since
+		if k.Seq == head.Seq+1 {
+			answer(c, http.StatusCreated, k)
+		}
+	}
 }
 
 func (g *Gateway) erase(c *gin.Context) {
@@ -293,14 +309,14 @@ func (g *Gateway) erase(c *gin.Context) {
 	if !ok {
 		return
 	}
-	_, err := g.signAndSubmit(c, &consent.Erase{Handle: h, Seq: head.Seq + 1, Prev: head.Prev, Reason: e.Reason, Salt: newSalt()})
-	if err == nil {
-		g.links.drop(h)
-		err = g.cfg.Vault.Rotate(c)
-	}
+	ctx := c.Request.Context()
+	_, err := g.signAndSubmit(ctx, &consent.Erase{Handle: h, Seq: head.Seq + 1, Prev: head.Prev, Reason: e.Reason, Salt: newSalt()})
 	if err != nil {
 		refuse(c, err)
 		return
+	}
+	if err := g.cfg.Vault.Rotate(context.WithoutCancel(ctx)); err != nil { // it is tried again; until then Pending says so
+		g.cfg.Log.Error("complete an erasure", slog.String("error", err.Error()))
 	}
 	answer(c, http.StatusOK, api.Erasure{Pending: g.cfg.Vault.Pending()})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
@@ -66,16 +67,26 @@ func unmarshalAny(b []byte, v any) error {
 func jsonReason(err error) string {
 	var s *json.SemanticError
 	if errors.As(err, &s) {
-		where := string(s.JSONPointer)
-		if where == "" {
-			where = "the top"
+		if errors.Is(s.Err, json.ErrUnknownName) { // the name is the sender's word, what it stands in is ours
+			return "unknown member in " + place(s.JSONPointer.Parent())
 		}
-		if errors.Is(s.Err, json.ErrUnknownName) {
-			return "unknown member at " + where
-		}
-		return "wrong type or value at " + where
+		return "wrong type or value at " + place(s.JSONPointer)
 	}
-	return "it is not well-formed JSON (duplicate names and invalid UTF-8 are refused too)"
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "a name is there twice"
+	case errors.As(err, &syntax):
+		return "it is not well-formed JSON in UTF-8, at byte " + strconv.FormatInt(syntax.ByteOffset, 10)
+	}
+	return "it is not well-formed JSON in UTF-8"
+}
+
+func place(p jsontext.Pointer) string {
+	if p == "" {
+		return "the top"
+	}
+	return string(p)
 }
 
 func body(c *gin.Context, limit int64) ([]byte, bool) {

@@ -31,13 +31,13 @@ func (g *Gateway) fetch(c *gin.Context) {
 		return
 	}
 	who := requester(c, "rest")
-	raw, resources, err := g.records(c, who.Member, req)
+	raw, resources, err := g.records(c.Request.Context(), who.Member, req)
 	if err != nil {
 		refuse(c, err)
 		return
 	}
 	req.Resources = resources
-	a, err := g.access.Decide(c, who, req, cut(c))
+	a, err := g.access.Decide(c.Request.Context(), who, req, cut(c))
 	if err != nil {
 		refuse(c, err)
 		return

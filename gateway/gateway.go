@@ -58,6 +58,8 @@ type Gateway struct {
 	links   links
 	openapi []byte
 	slots   slots
+
+	unsettled unsettledMessages
 }
 
 var _ http.Handler = (*Gateway)(nil)
@@ -70,6 +72,12 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Info.Algorithm == "" {
+		cfg.Info.Algorithm = policies.DenyOverrides
+	}
+	if cfg.Info.Implicit == "" {
+		cfg.Info.Implicit = policies.ImplicitDeny
+	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics()}
 	g.access = access.New(access.Config{
 		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Now: cfg.Now,
@@ -78,6 +86,7 @@ func New(cfg Config) (*Gateway, error) {
 		g.cfg.Notices = NewNotices()
 	}
 	g.cfg.Notices.onErase(g.links.drop)
+	g.gauges()
 	var err error
 	if g.openapi, err = openAPI(); err != nil {
 		return nil, err
@@ -137,30 +146,42 @@ const (
 	maxHeader         = 32 << 10
 )
 
-// Server returns an http.Server for a handler with every limit set. gin's own Run sets none.
+// Server returns an http.Server for a handler with every limit set. gin's own Run sets none. Its Shutdown ends a Gateway's
+// streams.
 func Server(h http.Handler, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &http.Server{
+	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	if g, ok := h.(*Gateway); ok {
+		s.RegisterOnShutdown(g.cfg.Notices.Close)
+	}
+	return s
 }
 
-// Sweep does what has to be done now and then, until ctx ends.
+// Sweep does what has to be done now and then, until ctx ends: it forgets sessions that have ended, and finds out what
+// became of messages whose outcome was not known.
 func (g *Gateway) Sweep(ctx context.Context) {
-	t := time.NewTicker(time.Minute)
-	defer t.Stop()
+	sweep, settle := time.NewTicker(time.Minute), time.NewTicker(time.Second)
+	defer sweep.Stop()
+	defer settle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.C:
+		case <-sweep.C:
 			g.cfg.Auth.Sweep()
+		case <-settle.C:
+			g.settle(ctx)
 		}
 	}
 }
+
+// now is the time as records have it.
+func (g *Gateway) now() consent.Millis { return consent.Millis(g.cfg.Now().UnixMilli()) }
 
 const principalKey = "principal"
 
@@ -229,9 +250,10 @@ func (g *Gateway) recovery(c *gin.Context) {
 			panic(r)
 		}
 		g.cfg.Log.Error("a handler panicked", slog.String("route", c.FullPath()), slog.String("stack", stack()))
-		if !c.Writer.Written() {
-			problem(c, consent.Internal, "")
+		if c.Writer.Written() {
+			panic(http.ErrAbortHandler) // what was sent so far must not pass for a whole answer
 		}
+		problem(c, consent.Internal, "")
 	}()
 	c.Next()
 }

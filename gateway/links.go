@@ -17,6 +17,7 @@ type links struct {
 	mu      sync.RWMutex
 	handles map[string]consent.SubjectID
 	locals  map[consent.SubjectID]string
+	opening map[string]bool // record numbers whose subject is being opened
 }
 
 func (l *links) put(h consent.SubjectID, local string) {
@@ -26,6 +27,26 @@ func (l *links) put(h consent.SubjectID, local string) {
 		l.handles, l.locals = map[string]consent.SubjectID{}, map[consent.SubjectID]string{}
 	}
 	l.handles[local], l.locals[h] = h, local
+}
+
+// reserve lets one caller at a time open a subject for a record number that has none. It is given back with release.
+func (l *links) reserve(local string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, taken := l.handles[local]; taken || l.opening[local] {
+		return false
+	}
+	if l.opening == nil {
+		l.opening = map[string]bool{}
+	}
+	l.opening[local] = true
+	return true
+}
+
+func (l *links) release(local string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.opening, local)
 }
 
 func (l *links) drop(h consent.SubjectID) {

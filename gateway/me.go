@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -23,7 +24,8 @@ func (g *Gateway) view(c *gin.Context, what string) (consent.SubjectID, bool) {
 		return consent.SubjectID{}, false
 	}
 	if p.Has(auth.Delegate) {
-		if err := g.recordRead(c, p.Handle, proof.Read, "", "a delegate looked at "+what); err != nil {
+		look := proof.Use{Kind: proof.Read, Delegation: delegation(p), Sentence: say("delegate-looked", "A delegate of yours looked at "+what+".")}
+		if err := g.recordRead(c, p.Handle, look); err != nil {
 			refuse(c, err)
 			return consent.SubjectID{}, false
 		}
@@ -31,18 +33,35 @@ func (g *Gateway) view(c *gin.Context, what string) (consent.SubjectID, bool) {
 	return p.Handle, true
 }
 
-// recordRead puts a look at a subject's records on record, before it happens.
-func (g *Gateway) recordRead(ctx context.Context, h consent.SubjectID, kind proof.Kind, by consent.MemberID, what string) error {
+// delegation names the delegation that somebody acts under, "" for the patient herself.
+func delegation(p auth.Principal) string {
+	if p.Delegation == nil {
+		return ""
+	}
+	return strconv.FormatUint(uint64(p.Delegation.Seq), 10)
+}
+
+func say(code, text string) proof.Sentence { return proof.Sentence{Code: code, Text: text} }
+
+// recordRead puts a look at a subject's records on record, before it happens. The use says who looks and in what words.
+func (g *Gateway) recordRead(c *gin.Context, h consent.SubjectID, u proof.Use) error {
+	p, err := g.beginRead(c, h, u)
+	if err != nil {
+		return err
+	}
+	_, err = p.Wait(c.Request.Context())
+	return err
+}
+
+// beginRead is recordRead up to the wait for the disk, which many can share.
+func (g *Gateway) beginRead(c *gin.Context, h consent.SubjectID, u proof.Use) (*uses.Pending, error) {
 	head, ok := g.cfg.Replica.Head(h)
 	if !ok {
-		return consent.Errorf(consent.NotFound, "there is no such subject")
+		return nil, consent.Errorf(consent.NotFound, "there is no such subject")
 	}
-	_, err := g.cfg.Uses.Record(ctx, head.Slot, proof.Use{
-		Handle: h, Time: consent.Millis(g.cfg.Now().UnixMilli()), Kind: kind, Requester: by, Channel: "rest",
-		Action: consent.Coding{Code: "access"}, Decision: proof.Permit, Position: consent.Uint64(g.cfg.Replica.Position()),
-		Sentence: proof.Sentence{Code: string(kind), Text: what},
-	}, nil)
-	return err
+	u.Handle, u.Time, u.Channel, u.Client = h, g.now(), "rest", remote(c)
+	u.Action, u.Decision, u.Position = consent.Coding{Code: "access"}, proof.Permit, consent.Uint64(g.cfg.Replica.Position())
+	return g.cfg.Uses.Begin(head.Slot, u, nil)
 }
 
 func (g *Gateway) me(c *gin.Context) {
@@ -81,7 +100,7 @@ func (g *Gateway) consents(c *gin.Context) {
 	if !ok {
 		return
 	}
-	list, err := g.consentsOf(h)
+	list, err := g.consentsOf(c.Request.Context(), h)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -90,7 +109,7 @@ func (g *Gateway) consents(c *gin.Context) {
 }
 
 // consentsOf lists a subject's consents, newest first.
-func (g *Gateway) consentsOf(h consent.SubjectID) ([]api.Consent, error) {
+func (g *Gateway) consentsOf(ctx context.Context, h consent.SubjectID) ([]api.Consent, error) {
 	held, err := g.cfg.Replica.Consents(h)
 	if err != nil {
 		return nil, err
@@ -104,7 +123,7 @@ func (g *Gateway) consentsOf(h consent.SubjectID) ([]api.Consent, error) {
 			return nil, err
 		}
 		if k.MaxUses > 0 && permits == nil {
-			if permits, err = g.permits(h); err != nil {
+			if permits, err = g.permits(ctx, h); err != nil {
 				return nil, err
 			}
 		}
@@ -116,9 +135,12 @@ func (g *Gateway) consentsOf(h consent.SubjectID) ([]api.Consent, error) {
 	return list, nil
 }
 
-func (g *Gateway) permits(h consent.SubjectID) (map[consent.Uint64]uint64, error) {
-	head, _ := g.cfg.Replica.Head(h)
-	return access.Permits(context.Background(), g.cfg.Uses, h, head.Slot)
+func (g *Gateway) permits(ctx context.Context, h consent.SubjectID) (map[consent.Uint64]uint64, error) {
+	head, ok := g.cfg.Replica.Head(h)
+	if !ok {
+		return nil, consent.Errorf(consent.NotFound, "there is no such subject")
+	}
+	return access.Permits(ctx, g.cfg.Uses, h, head.Slot)
 }
 
 func (g *Gateway) preview(c *gin.Context) {
@@ -139,7 +161,7 @@ func (g *Gateway) preview(c *gin.Context) {
 	for _, r := range m.Roles {
 		roles = append(roles, string(r))
 	}
-	d, err := g.access.Preview(c, h, p, roles)
+	d, err := g.access.Preview(c.Request.Context(), h, p, roles)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -163,7 +185,7 @@ func (g *Gateway) uses(c *gin.Context) {
 	}
 	query := uses.Query{Since: q.Since, After: q.After, Limit: q.Limit}
 	if q.Before != 0 {
-		es, err := g.cfg.Uses.Entries(c, head.Slot, h, q.Size, q.Before, query)
+		es, err := g.cfg.Uses.Entries(c.Request.Context(), head.Slot, h, q.Size, q.Before, query)
 		if err != nil {
 			refuse(c, err)
 			return
@@ -171,7 +193,7 @@ func (g *Gateway) uses(c *gin.Context) {
 		answer(c, http.StatusOK, api.UsesPage{Entries: es})
 		return
 	}
-	s, err := g.cfg.Uses.Statement(c, head.Slot, h, query)
+	s, err := g.cfg.Uses.Statement(c.Request.Context(), head.Slot, h, query)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -185,10 +207,11 @@ func (g *Gateway) export(c *gin.Context) (proof.Statement, bool) {
 	if !ok {
 		return proof.Statement{}, false
 	}
-	err := g.recordRead(c, h, proof.Export, "", "the list of uses was exported")
+	out := proof.Use{Kind: proof.Export, Delegation: delegation(principal(c)), Sentence: say("exported", "The list of your uses left as a file.")}
+	err := g.recordRead(c, h, out)
 	var s proof.Statement
 	if err == nil {
-		s, err = g.statement(c, h)
+		s, err = g.statement(c.Request.Context(), h)
 	}
 	if err != nil {
 		refuse(c, err)
@@ -206,9 +229,12 @@ func (g *Gateway) statement(ctx context.Context, h consent.SubjectID) (proof.Sta
 	if err != nil {
 		return s, err
 	}
-	size := consent.Uint64(g.sizeOf(s)) //nolint:gosec // not negative
+	size, err := sizeOf(s)
+	if err != nil {
+		return s, err
+	}
 	for n := len(s.Entries); n > 0 && s.Entries[n-1].Use.UseSeq > 1; n = len(s.Entries) {
-		more, err := g.cfg.Uses.Entries(ctx, head.Slot, h, size, s.Entries[n-1].Use.UseSeq, uses.Query{Limit: uses.MaxPage})
+		more, err := g.cfg.Uses.Entries(ctx, head.Slot, h, size, s.Entries[n-1].Index, uses.Query{Limit: uses.MaxPage})
 		if err != nil {
 			return s, err
 		}
@@ -257,7 +283,7 @@ func (g *Gateway) asked(c *gin.Context) {
 	if !ok {
 		return
 	}
-	s, err := g.statement(c, h)
+	s, err := g.statement(c.Request.Context(), h)
 	if err != nil {
 		refuse(c, err)
 		return

@@ -11,7 +11,9 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/policies"
 )
 
 const (
@@ -30,7 +32,7 @@ func (g *Gateway) message(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	r, err := g.submit(c, m)
+	r, err := g.submit(c.Request.Context(), m)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -81,13 +83,16 @@ func mayBring(p auth.Principal, b consent.Body) error {
 	switch {
 	case p.Has(auth.Authority), p.Has(auth.Custodian):
 		return nil
-	case ok && sb.Link().Handle == p.Handle:
+	case !ok:
+		return consent.Errorf(consent.Unauthorized, "a %s is brought by a custodian or an authority", consent.TypeOf(b))
+	case sb.Link().Handle == p.Handle:
 		return nil
 	}
 	return consent.Errorf(consent.NotFound, "there is no such subject")
 }
 
-// claim registers a key with an enrolment code.
+// claim takes the messages of those who have no key to sign in with yet: who registers her first one with an enrolment
+// code, and guardians and the new key in a recovery. Each proves itself by what it opens on the ledger.
 func (g *Gateway) claim(c *gin.Context) {
 	raw, ok := body(c, maxMessageJSON)
 	if !ok {
@@ -105,42 +110,69 @@ func (g *Gateway) claim(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	b, ok := m.Body.(*consent.SubjectClaim)
-	if !ok {
-		problem(c, consent.Malformed, "this route takes a SubjectClaim")
+	var h consent.SubjectID
+	switch b := m.Body.(type) {
+	case *consent.SubjectClaim:
+		h = b.Handle
+	case *consent.RecoveryBegin:
+		h = b.Handle
+	case *consent.RecoveryFinish:
+		h = b.Handle
+	default:
+		problem(c, consent.Malformed, "this route takes a SubjectClaim, RecoveryBegin or RecoveryFinish; sign in for the others")
 		return
 	}
-	r, err := g.submit(c, m)
-	switch consent.CodeOf(err) {
-	case "":
-	case consent.NotFound, consent.Erased, consent.WrongState, consent.Conflict, consent.Unauthorized: // one answer, whether or not the handle is there
-		problem(c, consent.NotFound, "the handle and the code do not go together, or the code was used")
+	v, err := consent.Verify(g.cfg.Ledger.ID(), m)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	r, err := g.put(c.Request.Context(), v)
+	switch code := consent.CodeOf(err); {
+	case err == nil:
+	case hides[code]: // one answer, whether or not the handle is there
+		problem(c, consent.NotFound, "the handle does not go together with the code or the key, or they were used already")
 		return
 	default:
 		refuse(c, err)
 		return
 	}
-	me, err := g.meOf(b.Handle)
+	me, err := g.meOf(h)
 	if err != nil {
 		refuse(c, err)
 		return
 	}
+	me.Delegations = nil // who signs in sees them
 	answer(c, http.StatusOK, api.Claimed{Receipt: r, Me: me})
 }
 
-// submit verifies a message and puts it on the ledger. One that takes permission away is fenced: from before it is
-// submitted until it is applied and every answer that was decided before it is out or cut off, its subject is denied.
-//
-// The client's going away does not stop it: half a revocation would be worse than an unread answer.
+// hides are the refusals that would tell a stranger whether a handle exists and where it stands.
+var hides = map[consent.Code]bool{
+	consent.NotFound: true, consent.Erased: true, consent.WrongState: true, consent.Conflict: true, consent.Unauthorized: true,
+	consent.BadSignature: true,
+}
+
+// submit verifies a message and puts it on the ledger.
 func (g *Gateway) submit(ctx context.Context, m consent.Message) (network.Receipt, error) {
 	v, err := consent.Verify(g.cfg.Ledger.ID(), m)
 	if err != nil {
 		return network.Receipt{}, err
 	}
+	return g.put(ctx, v)
+}
+
+// put puts a message on the ledger and returns when it is in force here. One that takes permission away is fenced: from
+// before it is submitted until it is applied and every answer that was decided before it is out or cut off, its subject is
+// denied.
+//
+// The client's going away does not stop it: half a revocation would be worse than an unread answer.
+func (g *Gateway) put(ctx context.Context, v consent.Verified) (network.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), submitTimeout)
 	defer cancel()
+	body := v.Message().Body
 	var r network.Receipt
-	if sb, ok := m.Body.(consent.SubjectBody); ok && narrows(m.Body) {
+	var err error
+	if sb, ok := body.(consent.SubjectBody); ok && g.narrows(body) {
 		r, err = g.submitFenced(ctx, v, sb.Link().Handle)
 	} else {
 		r, err = g.cfg.Ledger.Submit(ctx, v)
@@ -148,27 +180,39 @@ func (g *Gateway) submit(ctx context.Context, m consent.Message) (network.Receip
 	if err != nil {
 		return r, err
 	}
+	if e, ok := body.(*consent.Erase); ok {
+		g.links.drop(e.Handle)
+	}
 	return r, g.cfg.Replica.Wait(ctx, r.Position)
 }
 
 func (g *Gateway) submitFenced(ctx context.Context, v consent.Verified, h consent.SubjectID) (network.Receipt, error) {
 	// Acceptable as things stand? Else anybody could cause denials by sending nonsense.
 	tx := consent.Tx{ID: v.Commitment().String(), Time: consent.Millis(g.cfg.Now().UnixMilli())}
-	if _, err := consent.Run(tx, g.cfg.Ledger, v); err != nil && consent.CodeOf(err) != consent.Conflict {
-		return network.Receipt{}, err
-	} else if err != nil { // perhaps it is on the ledger already
-		return g.known(ctx, v, err)
+	if _, err := consent.Run(tx, g.cfg.Ledger, v); err != nil {
+		r, lookup := g.cfg.Ledger.Lookup(ctx, v.Commitment()) // perhaps it is on the ledger already
+		if lookup != nil {
+			return network.Receipt{}, err
+		}
+		return r, nil
 	}
 	fence := g.cfg.Replica.Fence(h)
+	r, err := g.fenced(ctx, v, fence)
+	if unsettled(err) {
+		g.unsettled.add(v, fence)
+	}
+	return r, err
+}
+
+// fenced submits a message behind its fence, and lifts the fence when the outcome is known.
+func (g *Gateway) fenced(ctx context.Context, v consent.Verified, fence *replica.Fence) (network.Receipt, error) {
 	r, err := g.cfg.Ledger.Submit(ctx, v)
 	if err == nil {
-		err = g.cfg.Replica.Wait(ctx, r.Position)
-		if err != nil { // on the ledger, not seen here: keep denying
-			return r, consent.Errorf(consent.Unknown, "the message is on the ledger and not yet in force here: %w", err)
+		if err = g.cfg.Replica.Wait(ctx, r.Position); err != nil {
+			err = consent.Errorf(consent.Unknown, "the message is on the ledger and not yet in force here: %w", err)
 		}
 	}
-	switch consent.CodeOf(err) {
-	case consent.Unknown, consent.Fenced, consent.Internal: // it may have landed: keep denying
+	if unsettled(err) { // it may have landed: keep denying
 		return r, err
 	}
 	drain, cancel := context.WithTimeout(ctx, drainTimeout)
@@ -178,23 +222,18 @@ func (g *Gateway) submitFenced(ctx context.Context, v consent.Verified, h consen
 	return r, err
 }
 
-func (g *Gateway) known(ctx context.Context, v consent.Verified, refusal error) (network.Receipt, error) {
-	r, err := g.cfg.Ledger.Lookup(ctx, v.Commitment())
-	if err != nil {
-		return r, refusal
-	}
-	return r, g.cfg.Replica.Wait(ctx, r.Position)
-}
-
-// narrows reports whether a message may take permission away from somebody.
-func narrows(b consent.Body) bool {
+// narrows reports whether a message may take permission away from somebody. Where a subject without any consent is not
+// simply denied, the first consent ends what the implicit policy let through; where the most recent consent wins, a new one
+// comes before the old.
+func (g *Gateway) narrows(b consent.Body) bool {
+	every := g.cfg.Info.Implicit != "" && g.cfg.Info.Implicit != policies.ImplicitDeny || g.cfg.Info.Algorithm == policies.MostRecent
 	switch b := b.(type) {
 	case *consent.ConsentRevoke, *consent.RevokeAll, *consent.Erase, *consent.DelegateEnd:
 		return true
 	case *consent.ConsentGrant:
-		return b.Replaces != 0 || denies(b.Consent)
+		return every || b.Replaces != 0 || denies(b.Consent)
 	case *consent.ConsentAttest:
-		return denies(b.Consent)
+		return every || denies(b.Consent)
 	}
 	return false
 }
@@ -207,5 +246,3 @@ func denies(c consent.Consent) bool {
 	}
 	return false
 }
-
-var errNoCustodian = consent.Errorf(consent.NotFound, "this gateway opens no subjects")

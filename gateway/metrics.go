@@ -53,9 +53,8 @@ func (g *Gateway) observe(c *gin.Context) {
 	g.metrics.seconds.WithLabelValues(route).Observe(time.Since(start).Seconds())
 }
 
-// Debug serves metrics and profiles. It belongs on a loopback listener of its own, never on the public one.
-func (g *Gateway) Debug() http.Handler {
-	mux := http.NewServeMux()
+// gauges adds what is read when somebody asks.
+func (g *Gateway) gauges() {
 	g.metrics.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "volens_ledger_position", Help: "Applied ledger position."},
 			func() float64 { return float64(g.cfg.Replica.Position()) }),
@@ -64,6 +63,11 @@ func (g *Gateway) Debug() http.Handler {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "volens_erasures_pending", Help: "Erasures that wait for a key rotation."},
 			func() float64 { return float64(g.cfg.Vault.Pending()) }),
 	)
+}
+
+// Debug serves metrics and profiles. It belongs on a loopback listener of its own, never on the public one.
+func (g *Gateway) Debug() http.Handler {
+	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -19,6 +19,8 @@ import (
 // says where to look, and the next one says the same.
 type Notices struct {
 	erased    func(consent.SubjectID) // set by the gateway
+	ended     chan struct{}
+	end       sync.Once
 	mu        sync.Mutex
 	listeners map[consent.SubjectID]map[chan api.Notice]struct{}
 }
@@ -27,9 +29,13 @@ type Notices struct {
 func NewNotices() *Notices {
 	return &Notices{
 		erased:    func(consent.SubjectID) {},
+		ended:     make(chan struct{}),
 		listeners: map[consent.SubjectID]map[chan api.Notice]struct{}{},
 	}
 }
+
+// Close ends every stream, and each that comes later at once.
+func (n *Notices) Close() { n.end.Do(func() { close(n.ended) }) }
 
 // Use tells of a use that is on record; it is a uses.Config.Notify.
 func (n *Notices) Use(u uses.Use, r uses.Receipt) {
@@ -89,7 +95,8 @@ func (n *Notices) listen(h consent.SubjectID) (ch chan api.Notice, stop func(), 
 	}, true
 }
 
-// stream sends notices as server-sent events until the client goes, the session ends or the role is lost.
+// stream sends notices as server-sent events until the client goes, the session ends or the role is lost. The credential is
+// looked at again before each word that is sent.
 func (g *Gateway) stream(c *gin.Context) {
 	p := principal(c)
 	if !p.May(consent.ScopeView) {
@@ -103,13 +110,17 @@ func (g *Gateway) stream(c *gin.Context) {
 	}
 	defer stop()
 	rc := http.NewResponseController(c.Writer)
+	if err := rc.SetReadDeadline(time.Time{}); err != nil { // else the server takes the end of the read timeout for a client that went
+		refuse(c, err)
+		return
+	}
 	c.Header("Content-Type", "text/event-stream")
 	c.Status(http.StatusOK)
 	alive := time.NewTicker(15 * time.Second)
 	defer alive.Stop()
 	text := ": volens\n\n"
 	for {
-		if err := rc.SetWriteDeadline(g.cfg.Now().Add(writeTimeout)); err != nil {
+		if err := rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 			return
 		}
 		if _, err := c.Writer.WriteString(text); err != nil {
@@ -121,6 +132,8 @@ func (g *Gateway) stream(c *gin.Context) {
 		select {
 		case <-c.Request.Context().Done():
 			return
+		case <-g.cfg.Notices.ended:
+			return
 		case n := <-ch:
 			b, err := json.Marshal(n)
 			if err != nil {
@@ -130,8 +143,8 @@ func (g *Gateway) stream(c *gin.Context) {
 		case <-alive.C:
 			text = ": alive\n\n"
 		}
-		var err error
-		if p, err = g.cfg.Auth.Renew(p); err != nil {
+		now, err := g.cfg.Auth.Authenticate(c.Request)
+		if err != nil || now.Handle != p.Handle || !now.May(consent.ScopeView) {
 			return
 		}
 	}

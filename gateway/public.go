@@ -89,7 +89,7 @@ func (g *Gateway) receipt(c *gin.Context) {
 	if !decode(c, &q) {
 		return
 	}
-	r, err := g.cfg.Ledger.Lookup(c, q.Commitment)
+	r, err := g.cfg.Ledger.Lookup(c.Request.Context(), q.Commitment)
 	if err != nil {
 		refuse(c, err)
 		return

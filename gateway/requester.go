@@ -37,7 +37,7 @@ func (g *Gateway) decide(c *gin.Context) {
 	if !decode(c, &req) {
 		return
 	}
-	a, err := g.access.Decide(c, requester(c, "rest"), req, cut(c))
+	a, err := g.access.Decide(c.Request.Context(), requester(c, "rest"), req, cut(c))
 	if err != nil {
 		refuse(c, err)
 		return
@@ -79,13 +79,23 @@ func (g *Gateway) decideBatch(c *gin.Context) {
 }
 
 // batch decides several requests; their uses share the wait for the disk. A subject that does not exist is a denial in its
-// place, so that one bad name does not spoil the others.
+// place, so that one bad name does not spoil the others; a request that is not in form refuses the batch before anything is
+// on record.
 func (g *Gateway) batch(c *gin.Context, who access.Requester, reqs []api.AccessRequest) ([]*access.Answer, error) {
+	if len(reqs) == 0 {
+		return nil, consent.Errorf(consent.Malformed, "a batch has 1 to 100 requests")
+	}
+	for i, r := range reqs {
+		if err := access.Check(r); err != nil {
+			return nil, consent.Errorf(consent.CodeOf(err), "request %d: %w", i, err)
+		}
+	}
+	ctx := c.Request.Context()
 	pending := make([]*access.Pending, len(reqs))
 	answers := make([]*access.Answer, len(reqs))
 	var first error
 	for i, r := range reqs {
-		p, err := g.access.Begin(c, who, r, cut(c))
+		p, err := g.access.Begin(ctx, who, r, cut(c))
 		switch {
 		case consent.CodeOf(err) == consent.NotFound:
 			answers[i] = access.NoSubject()
@@ -98,7 +108,7 @@ func (g *Gateway) batch(c *gin.Context, who access.Requester, reqs []api.AccessR
 		if p == nil {
 			continue
 		}
-		a, err := p.Wait(c)
+		a, err := p.Wait(ctx)
 		if err != nil && first == nil {
 			first = err
 		}
@@ -130,7 +140,7 @@ func (g *Gateway) ask(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	a, err := g.askFor(c, principal(c).Member, r)
+	a, err := g.askFor(c.Request.Context(), principal(c).Member, r)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -138,10 +148,16 @@ func (g *Gateway) ask(c *gin.Context) {
 	answer(c, http.StatusOK, a)
 }
 
+// maxAskText bounds the text that a person is asked to agree to, in bytes.
+const maxAskText = 20_000
+
 // checkAsked checks a consent request: plain text in lines, whose hash the consent carries, for the asking member alone.
 func checkAsked(m consent.MemberID, r api.ConsentRequest) error {
 	lines := strings.Split(r.Text, "\n")
 	text := r.Text
+	if len(text) > maxAskText {
+		return consent.Errorf(consent.TooLarge, "the text has at most %d bytes", maxAskText)
+	}
 	r.Text = ""
 	if err := consent.CheckText(&r); err != nil {
 		return err
@@ -184,7 +200,7 @@ func (g *Gateway) askFor(ctx context.Context, m consent.MemberID, r api.ConsentR
 		return api.Asked{}, consent.Errorf(consent.Internal, "%w", err)
 	}
 	u := proof.Use{
-		Handle: h, Time: consent.Millis(g.cfg.Now().UnixMilli()), Kind: kindRequest, Requester: m, Channel: "rest",
+		Handle: h, Time: g.now(), Kind: kindRequest, Requester: m, Channel: "rest",
 		Decision: proof.Permit, Position: consent.Uint64(g.cfg.Replica.Position()),
 		Sentence: proof.Sentence{Code: "request", Text: "You were asked for a consent."},
 	}

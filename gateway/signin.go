@@ -42,7 +42,7 @@ func (g *Gateway) challenge(c *gin.Context) {
 			Name: bindingCookie, Value: binding, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: 300,
 		})
 	}
-	ch, err := g.cfg.Auth.Challenge(c, remote(c), binding)
+	ch, err := g.cfg.Auth.Challenge(c.Request.Context(), remote(c), binding)
 	if err != nil {
 		refuse(c, err)
 		return
@@ -72,7 +72,7 @@ func (g *Gateway) signIn(c *gin.Context) {
 	if k, err := c.Request.Cookie(bindingCookie); err == nil {
 		binding = k.Value
 	}
-	p, err := g.cfg.Auth.SignIn(c, auth.SignIn{
+	p, err := g.cfg.Auth.SignIn(c.Request.Context(), auth.SignIn{
 		Remote: remote(c), Binding: binding, Message: in.Message, Signature: in.Signature, Handle: in.Handle,
 		KeySalt: in.KeySalt, Delegation: in.Delegation,
 	})
@@ -88,7 +88,7 @@ func (g *Gateway) signIn(c *gin.Context) {
 			return
 		}
 		http.SetCookie(c.Writer, s.Cookie)
-		out.CSRF, out.ExpiresIn = s.CSRF, int(time.Until(s.ExpiresAt).Seconds())
+		out.CSRF, out.ExpiresIn = s.CSRF, int(s.ExpiresAt.Sub(g.cfg.Now()).Seconds())
 	} else {
 		t, err := g.cfg.Auth.Bearer(p)
 		if err != nil {
@@ -136,10 +136,12 @@ func (g *Gateway) token(c *gin.Context) {
 	b, err := io.ReadAll(c.Request.Body)
 	form, parseErr := url.ParseQuery(string(b))
 	if err != nil || parseErr != nil || c.ContentType() != "application/x-www-form-urlencoded" {
-		answer(c, http.StatusBadRequest, &auth.OAuthError{Code: "invalid_request", Description: "send a form"})
+		answer(c, http.StatusBadRequest, &auth.OAuthError{
+			Code: "invalid_request", Description: "send a form of at most 64 KiB, application/x-www-form-urlencoded",
+		})
 		return
 	}
-	t, oe := g.cfg.Auth.Token(c, remote(c), form)
+	t, oe := g.cfg.Auth.Token(c.Request.Context(), remote(c), form)
 	if oe != nil {
 		if oe.RetryAfter > 0 {
 			c.Header("Retry-After", strconv.Itoa((&auth.LimitError{RetryAfter: oe.RetryAfter}).Seconds()))

@@ -106,7 +106,7 @@ func (s *Service) Decide(ctx context.Context, who Requester, req api.AccessReque
 // Begin decides and queues the use; Wait returns the answer when it is durable. Errors mean that there is no decision:
 // Malformed, NotFound (no such subject, or erased: the two look the same to a requester), and storage that failed.
 func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessRequest, cut func()) (*Pending, error) {
-	if err := check(req); err != nil {
+	if err := Check(req); err != nil {
 		return nil, err
 	}
 	handle, err := s.cfg.Pseudonyms.Handle(who.Member, req.Subject)
@@ -197,6 +197,16 @@ const (
 	maxResources = 256
 )
 
+// Check reports whether a request can be decided at all: Malformed or TooLarge when not. Begin checks it too; a batch asks
+// beforehand, so that one bad request puts nothing on record for the others.
+func Check(req api.AccessRequest) error {
+	if _, err := consent.ParseSubjectID(req.Subject); err != nil {
+		return errPseudonym
+	}
+	return check(req)
+}
+
+// check is Check for a subject who needs no name.
 func check(req api.AccessRequest) error {
 	refs := slices.Clone(req.Actor.Groups)
 	if req.Actor.Reference != "" {

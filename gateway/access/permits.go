@@ -31,11 +31,11 @@ func Permits(ctx context.Context, log *uses.Log, h consent.SubjectID, slot conse
 				n[seq]++
 			}
 		}
-		last := es[len(es)-1].Use.UseSeq
-		if last <= 1 {
+		last := es[len(es)-1]
+		if last.Use.UseSeq <= 1 {
 			break
 		}
-		if es, err = log.Entries(ctx, slot, h, size, last, uses.Query{Limit: uses.MaxPage}); err != nil {
+		if es, err = log.Entries(ctx, slot, h, size, last.Index, uses.Query{Limit: uses.MaxPage}); err != nil {
 			return nil, err
 		}
 	}

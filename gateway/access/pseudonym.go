@@ -22,6 +22,8 @@ type Pseudonyms struct {
 // NewPseudonyms uses the gateway's secret. Losing it makes every pseudonym worthless; showing it links them.
 func NewPseudonyms(secret [32]byte) Pseudonyms { return Pseudonyms{secret, new(sync.Map)} }
 
+var errPseudonym = consent.Errorf(consent.Malformed, "a subject is named by the pseudonym that the custodian gave you: 32 lower-case hex digits")
+
 // Of is the pseudonym under which a member knows a handle.
 func (p Pseudonyms) Of(m consent.MemberID, h consent.SubjectID) (string, error) {
 	block, err := p.block(m)
@@ -37,7 +39,7 @@ func (p Pseudonyms) Of(m consent.MemberID, h consent.SubjectID) (string, error) 
 func (p Pseudonyms) Handle(m consent.MemberID, pseudonym string) (consent.SubjectID, error) {
 	h, err := consent.ParseSubjectID(pseudonym)
 	if err != nil {
-		return h, consent.Errorf(consent.Malformed, "a pseudonym is 32 lower-case hex digits")
+		return h, errPseudonym
 	}
 	block, err := p.block(m)
 	if err != nil {

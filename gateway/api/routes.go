@@ -75,7 +75,7 @@ const (
 type UsesQuery struct {
 	After  consent.Uint64 `json:"after,omitempty"`  // useSeq of the newest verified use
 	Since  consent.Uint64 `json:"since,omitempty"`  // size of the log when it was verified
-	Before consent.Uint64 `json:"before,omitempty"` // page: uses below this useSeq
+	Before consent.Uint64 `json:"before,omitempty"` // page: uses before the entry with this index, the last one that came
 	Size   consent.Uint64 `json:"size,omitempty"`   // page: the size in the statement's checkpoint
 	Limit  int            `json:"limit,omitempty"`  // at most 500; 0 means 100
 }
@@ -115,7 +115,7 @@ func Routes() []Route {
 		post(PathToken, everybody, "OAuth 2 token endpoint: client_credentials with private_key_jwt.", nil, nil),
 		get(PathSession, []Role{SignedIn}, "Who is signed in.", Session{}),
 		post(PathLogout, []Role{SignedIn}, "Sign out.", nil, nil),
-		post(PathClaims, everybody, "Register a key for a handle with its enrolment code.", Claim{}, Claimed{}),
+		post(PathClaims, everybody, "Register a key with an enrolment code, or begin and finish a recovery.", Claim{}, Claimed{}),
 
 		post(PathMessages, []Role{Patient, Delegate, Custodian, Authority}, "Put a signed message on the ledger.", nil, nil),
 		post(PathReceipts, []Role{SignedIn}, "The receipt of a message, by its commitment.", ReceiptQuery{}, nil),

@@ -23,7 +23,7 @@ func (c *Client) Statement(ctx context.Context, seen proof.Seen) (proof.Statemen
 	}
 	q.Since, q.Size = 0, sizeOf(s.Checkpoint)
 	for last := s.Entries[len(s.Entries)-1].Use.UseSeq; last > seen.UseSeq+1; {
-		q.Before = last
+		q.Before = s.Entries[len(s.Entries)-1].Index
 		p, err := c.UsesPage(ctx, q)
 		if err != nil {
 			return s, err
