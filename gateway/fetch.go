@@ -31,6 +31,7 @@ func (g *Gateway) fetch(c *gin.Context) {
 		return
 	}
 	who := requester(c, "rest")
+	who.Part = true
 	raw, resources, err := g.records(c.Request.Context(), who.Member, req)
 	if err != nil {
 		refuse(c, err)
@@ -47,8 +48,8 @@ func (g *Gateway) fetch(c *gin.Context) {
 	g.release(c, flows(a, raw), a)
 }
 
-// records returns the resources that a request asks for, with what rules can ask about them.
-func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.AccessRequest) ([]json.RawMessage, []policies.Resource, error) {
+// records returns the resources that a request asks for, by reference, with what rules can ask about them.
+func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.AccessRequest) (map[string]json.RawMessage, []policies.Resource, error) {
 	h, err := g.cfg.Pseudonyms.Handle(m, req.Subject)
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +62,7 @@ func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.Acces
 	if err != nil {
 		return nil, nil, consent.Errorf(consent.Unavailable, "read the custodian's records: %w", err)
 	}
-	var raw []json.RawMessage
+	raw := map[string]json.RawMessage{}
 	var parsed []policies.Resource
 	for _, b := range all {
 		r, err := policies.ParseResource(b)
@@ -69,7 +70,8 @@ func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.Acces
 			return nil, nil, consent.Errorf(consent.Internal, "read a record: %w", err)
 		}
 		if wanted(req, r) {
-			raw, parsed = append(raw, b), append(parsed, r)
+			raw[r.Type+"/"+r.ID] = b
+			parsed = append(parsed, r)
 		}
 	}
 	return raw, parsed, nil
@@ -85,12 +87,13 @@ func wanted(req api.AccessRequest, r policies.Resource) bool {
 }
 
 // flows is an answer with the resources that it lets through, and without a word on the others.
-func flows(a *access.Answer, raw []json.RawMessage) api.Access {
+func flows(a *access.Answer, raw map[string]json.RawMessage) api.Access {
 	out := a.Access
 	out.Resources = nil
-	for i, r := range a.Resources {
-		if r.Decision == policies.Permit && i < len(raw) {
-			out.Data = append(out.Data, raw[i])
+	out.Reasons = slices.DeleteFunc(slices.Clone(out.Reasons), func(r policies.Reason) bool { return r.Code == "withheld" })
+	for _, r := range a.Resources {
+		if r.Decision == policies.Permit {
+			out.Data = append(out.Data, raw[r.Type+"/"+r.ID])
 			out.Resources = append(out.Resources, r)
 		}
 	}

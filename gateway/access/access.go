@@ -16,6 +16,7 @@ package access
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,6 +37,7 @@ type Requester struct {
 	Roles   []string
 	Channel string // rest, authzen, fhir
 	Client  string // software and address, as far as known
+	Part    bool   // takes what flows when not everything does; the others ask for all or nothing
 }
 
 // Config sets a Service up. All but Now are needed.
@@ -132,6 +134,15 @@ func (s *Service) begin(ctx context.Context, who Requester, req api.AccessReques
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
 	d, recs := s.decide(ctx, q, view)
+	if flowing := permitted(req.Resources, d); who.Part && len(flowing) > 0 && len(flowing) < len(req.Resources) {
+		// Only what flows is released, so that is what the use says: it is decided by itself.
+		withheld := len(req.Resources) - len(flowing)
+		req.Resources, q.Resources = flowing, flowing
+		d, recs = s.decide(ctx, q, view)
+		d.Reasons = append(slices.Clone(d.Reasons), policies.Reason{
+			Rule: "0", Code: "withheld", Text: fmt.Sprintf("%d resources that were asked for were withheld.", withheld),
+		})
+	}
 	use := s.use(who, req, q, d, view)
 	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, recs))
 	if err != nil {
@@ -139,6 +150,17 @@ func (s *Service) begin(ctx context.Context, who Requester, req api.AccessReques
 	}
 	a := &Answer{Access: api.Access{Decision: d, Position: consent.Uint64(view.Position)}, Handle: view.Handle, view: view}
 	return &Pending{a, pending}, nil
+}
+
+// permitted are the resources that a decision which refuses the whole lets through.
+func permitted(rs []api.Resource, d policies.Decision) []api.Resource {
+	var out []api.Resource
+	for i, r := range d.Resources {
+		if r.Decision == policies.Permit && i < len(rs) {
+			out = append(out, rs[i])
+		}
+	}
+	return out
 }
 
 // Wait returns the answer when its use is durable.

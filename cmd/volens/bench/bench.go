@@ -250,6 +250,23 @@ func (s *server) enrolOne(ctx context.Context, i int) (*patient, error) {
 	return p, nil
 }
 
+// consentsEach is how many consents one patient of the load gives.
+const consentsEach = 16
+
+// signed are the messages of each client: of its patients in turn, n in all.
+func (s *server) signed(ps []*patient, clients, n int) ([][]consent.Message, error) {
+	out := make([][]consent.Message, clients)
+	for i, p := range ps {
+		c := i % clients
+		ms, err := p.grants(s.n.Ledger.ID(), min(consentsEach, n-len(out[c])), form(i%200, 1, false))
+		if err != nil {
+			return nil, err
+		}
+		out[c] = append(out[c], ms...)
+	}
+	return out, nil
+}
+
 // Consents measures signed consents: over HTTP with receipt, and in process.
 func Consents(ctx context.Context, o Options) ([]Result, error) {
 	if err := Make(ctx, node.Under(o.Dir), Shape{Members: 1}, nil); err != nil {
@@ -259,14 +276,15 @@ func Consents(ctx context.Context, o Options) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	perClient := max(int(o.For.Seconds())*150, 20)
-	ps, err := s.enrol(ctx, 0, 2*o.Clients)
+	perClient := max(int(o.For.Seconds()*150), 20)
+	each := (perClient + consentsEach - 1) / consentsEach // patients of each client
+	ps, err := s.enrol(ctx, 0, 2*o.Clients*each)
 	var over, in Result
 	if err == nil {
-		over, err = s.consentsHTTP(ctx, o, ps[:o.Clients], perClient)
+		over, err = s.consentsHTTP(ctx, o, ps[:o.Clients*each], perClient)
 	}
 	if err == nil {
-		in, err = s.consentsInProcess(ctx, o, ps[o.Clients:], perClient)
+		in, err = s.consentsInProcess(ctx, o, ps[o.Clients*each:], perClient)
 	}
 	return []Result{over, in}, errors.Join(err, s.close(ctx))
 }
@@ -276,12 +294,12 @@ func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n i
 	if err != nil {
 		return Result{}, err
 	}
-	queues := make([][]request, len(ps))
-	for i, p := range ps {
-		ms, err := p.grants(s.n.Ledger.ID(), n, form(i, 1, false))
-		if err != nil {
-			return Result{}, err
-		}
+	messages, err := s.signed(ps, o.Clients, n)
+	if err != nil {
+		return Result{}, err
+	}
+	queues := make([][]request, o.Clients)
+	for i, ms := range messages {
 		for _, m := range ms {
 			b, err := json.Marshal(m)
 			if err != nil {
@@ -296,18 +314,14 @@ func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n i
 		}
 		return queues[i][k]
 	})
-	r.Name, r.Subjects, r.Consents = "consents over HTTP", len(ps), len(ps)*n
+	r.Name, r.Subjects, r.Consents = "consents over HTTP", len(ps), o.Clients*n
 	return r, err
 }
 
 func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient, n int) (Result, error) {
-	queues := make([][]consent.Message, len(ps))
-	for i, p := range ps {
-		ms, err := p.grants(s.n.Ledger.ID(), n, form(i, 1, false))
-		if err != nil {
-			return Result{}, err
-		}
-		queues[i] = ms
+	queues, err := s.signed(ps, o.Clients, n)
+	if err != nil {
+		return Result{}, err
 	}
 	var mu sync.Mutex
 	var all []uint32
@@ -336,7 +350,7 @@ func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient
 	}
 	wg.Wait()
 	r := summary(all, time.Since(begin))
-	r.Name, r.Clients, r.Subjects, r.Consents = "consents in process", o.Clients, len(ps), len(ps)*n
+	r.Name, r.Clients, r.Subjects, r.Consents = "consents in process", o.Clients, len(ps), o.Clients*n
 	r.CPU, r.RSS = (cpuTime() - cpu).Seconds(), rss()
 	return r, errors.Join(errs...)
 }
