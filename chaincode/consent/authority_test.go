@@ -154,9 +154,8 @@ func TestMembers(t *testing.T) {
 	l.refuse(consent.Unauthorized, attest(cara))
 	l.must(suspend(5, false))
 	l.did(s, attest(cara))
-	unknown := *update
-	unknown.Member = "nobody"
-	l.refuse(consent.NotFound, l.w.Sign(&unknown, trust, regulator))
+	update.Member = "nobody"
+	l.refuse(consent.NotFound, l.w.Sign(update, trust, regulator))
 }
 
 func TestAnchors(t *testing.T) {

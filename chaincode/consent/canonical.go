@@ -38,18 +38,21 @@ func appendValue(b []byte, v reflect.Value) []byte {
 		return binary.BigEndian.AppendUint64(b, uint64(v.Int())) //nolint:gosec // two's complement
 	case reflect.Uint64:
 		return binary.BigEndian.AppendUint64(b, v.Uint())
-	case reflect.Bool:
-		if v.Bool() {
-			return append(b, 1)
-		}
-		return append(b, 0)
-	case reflect.Pointer:
-		if v.IsNil() {
-			return append(b, 0)
-		}
-		return appendValue(append(b, 1), v.Elem())
+	case reflect.Bool, reflect.Pointer:
+		return appendFlag(b, v)
 	}
 	panic(fmt.Sprintf("consent: no canonical form for %s", v.Type()))
+}
+
+// appendFlag appends false and nil as 0, true as 1, and what a pointer points at after a 1.
+func appendFlag(b []byte, v reflect.Value) []byte {
+	switch {
+	case v.IsZero():
+		return append(b, 0)
+	case v.Kind() == reflect.Bool:
+		return append(b, 1)
+	}
+	return appendValue(append(b, 1), v.Elem())
 }
 
 func bytesOf(v reflect.Value) []byte {

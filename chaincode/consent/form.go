@@ -89,10 +89,15 @@ func checkValue(v reflect.Value, limit int) error {
 			return checkValue(v.Elem(), limit)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if err := checkValue(v.Field(i), limitOf(v.Type().Field(i))); err != nil {
-				return err
-			}
+		return checkMembers(v)
+	}
+	return nil
+}
+
+func checkMembers(v reflect.Value) error {
+	for i := range v.NumField() {
+		if err := checkValue(v.Field(i), limitOf(v.Type().Field(i))); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -169,7 +174,7 @@ func (c Consent) Check() error {
 		return err
 	}
 	for i, p := range c.Provisions {
-		if i == 0 && p.Parent != 0 || i > 0 && uint64(p.Parent) >= uint64(i) {
+		if uint64(p.Parent) >= uint64(max(i, 1)) {
 			return errorf(Malformed, "rule %d: the parent comes before its children", i)
 		}
 		if c.Depth(i) > maxDepth {

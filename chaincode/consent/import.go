@@ -87,6 +87,10 @@ func (m *Import) check() error {
 	case (m.State == Gone) != m.KeyCommit.IsZero() || (m.State == Recovering) == m.PendingCommit.IsZero():
 		return errorf(Malformed, "an imported head has the commitments of its state")
 	}
+	return m.checkEntries()
+}
+
+func (m *Import) checkEntries() error {
 	last := Uint64(0)
 	for _, e := range m.Entries {
 		if e.Seq <= last || e.Seq > m.Seq {

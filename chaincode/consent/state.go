@@ -176,27 +176,37 @@ func ParseLeaf(b []byte) (Leaf, error) {
 		return Leaf{}, errorf(Malformed, "a leaf from beyond time")
 	}
 	l := Leaf{Type: k.name, Time: Millis(minutes) * minute, Commitment: Hash(b[10:head])}
-	n, b, err := decodeCount(b[head:], 8)
+	var err error
+	l.Writes, err = parseWrites(b[head:])
 	if err != nil {
 		return Leaf{}, err
 	}
+	return l, nil
+}
+
+func parseWrites(b []byte) ([]Write, error) {
+	n, b, err := decodeCount(b, 8)
+	if err != nil {
+		return nil, err
+	}
+	var ws []Write
 	for range n {
 		var key, value []byte
 		if key, b, err = decodeBytes(b); err != nil {
-			return Leaf{}, err
+			return nil, err
 		}
 		if value, b, err = decodeBytes(b); err != nil {
-			return Leaf{}, err
+			return nil, err
 		}
-		if len(value) == 0 || len(l.Writes) > 0 && l.Writes[len(l.Writes)-1].Key >= string(key) {
-			return Leaf{}, errorf(Malformed, "writes of a leaf are sorted, single and not empty")
+		if len(value) == 0 || len(ws) > 0 && ws[len(ws)-1].Key >= string(key) {
+			return nil, errorf(Malformed, "writes of a leaf are sorted, single and not empty")
 		}
-		l.Writes = append(l.Writes, Write{string(key), slices.Clone(value)})
+		ws = append(ws, Write{string(key), slices.Clone(value)})
 	}
 	if len(b) > 0 {
-		return Leaf{}, errorf(Malformed, "%d bytes after a leaf", len(b))
+		return nil, errorf(Malformed, "%d bytes after a leaf", len(b))
 	}
-	return l, nil
+	return ws, nil
 }
 
 func decodeBytes(b []byte) (value, rest []byte, err error) {

@@ -283,3 +283,22 @@ func TestCommitmentVectors(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifyInParallel: hosts verify on all cores; run with -race.
+func TestVerifyInParallel(t *testing.T) {
+	vs := readVectors(t)
+	for range 4 {
+		t.Run("worker", func(t *testing.T) {
+			t.Parallel()
+			for _, g := range vs.Good {
+				m, err := consent.Unmarshal(unhex(t, g.Bytes))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if v, err := consent.Verify(g.Ledger, m); err != nil || v.Commitment() != g.Commitment {
+					t.Errorf("%s: commitment %s, %v", g.Name, v.Commitment(), err)
+				}
+			}
+		})
+	}
+}
