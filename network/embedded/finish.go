@@ -219,14 +219,21 @@ func (l *Ledger) replay(ctx context.Context, from, to network.Position, fn func(
 	})
 }
 
-// EventAt reads record i of a ledger's journal. The message is nil when it was not kept or its subject was erased.
-func EventAt(v *vault.Vault, i int64, r journal.Record) (network.Event, error) {
+// LeafAt reads the public part of record i of a ledger's journal.
+func LeafAt(i int64, r journal.Record) (network.Event, error) {
 	leaf, err := consent.ParseLeaf(r.Leaf)
 	if err != nil {
 		return network.Event{}, consent.Errorf(consent.Internal, "record %d: %w", i, err)
 	}
 	ev := network.Event{Position: network.Position(i) + 1, Leaf: leaf} //nolint:gosec // not negative
-	if ev.Event, err = consent.EventOf(leaf); err != nil {
+	ev.Event, err = consent.EventOf(leaf)
+	return ev, err
+}
+
+// EventAt reads record i of a ledger's journal. The message is nil when it was not kept or its subject was erased.
+func EventAt(v *vault.Vault, i int64, r journal.Record) (network.Event, error) {
+	ev, err := LeafAt(i, r)
+	if err != nil {
 		return network.Event{}, err
 	}
 	m, err := openMessage(v, ev.Event, r.Attachment)

@@ -111,6 +111,20 @@ func createAnchor(d disk, path string, msg []byte) (err error) {
 	return d.SyncDir(filepath.Dir(path))
 }
 
+// ReadAnchor returns the newest checkpoint that the anchor holds, signature and origin checked, whether or not the journal
+// is open. It says nothing of the records. It needs no Signer.
+func ReadAnchor(cfg Config) (Checkpoint, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	a, cp, err := openAnchor(cfg, os.O_RDONLY)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return cp, a.f.Close()
+}
+
 // openAnchor opens the anchor and returns its checkpoint, signature and origin checked. Without a file it is ErrMissing.
 func openAnchor(cfg Config, flag int) (*anchor, Checkpoint, error) {
 	f, err := cfg.disk.Open(cfg.AnchorPath, flag)

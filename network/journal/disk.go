@@ -37,7 +37,7 @@ type osDisk struct{}
 type osFile struct{ *os.File }
 
 func (osDisk) Open(path string, flag int) (file, error) {
-	f, err := os.OpenFile(path, flag, 0o600)
+	f, err := os.OpenFile(path, flag, 0o600) //nolint:gosec // the operator names the path
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (osDisk) Rename(from, to string) error { return os.Rename(from, to) }
 func (osDisk) Remove(path string) error { return os.Remove(path) }
 
 func (osDisk) SyncDir(path string) error {
-	d, err := os.Open(path)
+	d, err := os.Open(path) //nolint:gosec // the operator names the path
 	if err != nil {
 		return err
 	}
@@ -79,11 +79,11 @@ func (osDisk) Free(path string) (int64, error) {
 
 // Lock takes an advisory lock that the kernel drops with the process, so kill -9 leaves no stale one.
 func (osDisk) Lock(path string) (io.Closer, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the path
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { //nolint:gosec // a descriptor fits
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = ErrLocked
 		}

@@ -40,6 +40,4 @@ func (f *frontier) root() tlog.Hash {
 	return h
 }
 
-func (f *frontier) clone() frontier { return frontier{f.size, slices.Clone(f.peaks)} }
-
 func (f *frontier) equal(g frontier) bool { return f.size == g.size && slices.Equal(f.peaks, g.peaks) }

@@ -163,7 +163,7 @@ func (l *Log) rebuildHashes(ctx context.Context, cp Checkpoint) error {
 	if suspect != nil {
 		return suspect
 	}
-	_, err = l.refold(ctx, cp, true)
+	_, err = l.refold(ctx, cp, true) //nolint:errcheck // there was no suspect a moment ago
 	l.hashes.forget()
 	l.hashes.stale.Store(err != nil)
 	return err

@@ -34,7 +34,7 @@ func (l *Log) proved(fn func() error) error {
 	if err = fn(); !errors.Is(err, errUnproved) {
 		return err // another reader has rebuilt it meanwhile
 	}
-	if err := l.rebuildHashes(context.Background(), l.Durable()); err != nil { //nolint:contextcheck // serves later readers too
+	if err := l.rebuildHashes(context.Background(), l.Durable()); err != nil { // for later readers too
 		return fmt.Errorf("rebuild hashes: %w", err)
 	}
 	return fn()

@@ -16,8 +16,8 @@ type VerifyOptions struct {
 	// Progress is told how many records are done; one call at a time. May be nil.
 	Progress func(done, total int64)
 	// Each sees every anchored record once, to re-verify what only the caller understands. It is called from several
-	// goroutines at once and not in order, must not keep the record's memory, and its first error (by record number)
-	// ends the verification. May be nil.
+	// goroutines at once and not in order, but never much ahead of the least record that it has not seen; it must not keep
+	// the record's memory, and its first error (by record number) ends the verification. May be nil.
 	Each func(i int64, r Record) error
 }
 
@@ -28,6 +28,9 @@ type Report struct {
 	Bytes      int64 // of anchored records, their framing included
 	Tail       int64 // whole records above the anchor, which the next Open keeps
 	Stale      bool  // the derived hash file differs and will be rebuilt; no record is affected
+
+	Size int64     // records with the tail: what the next Open will serve
+	Root tlog.Hash // of all of them
 }
 
 // Verify checks a closed journal, or a backup, in full: every checksum, every leaf hashed again, every footer, and the
@@ -84,6 +87,17 @@ type stretch struct {
 var stretches = sync.Pool{New: func() any { return new(stretch) }}
 
 func (v *verification) run(ctx context.Context) error {
+	if err := v.fold(ctx); err != nil {
+		return err
+	}
+	if err := v.judge(); err != nil {
+		return err
+	}
+	return v.addTail(ctx)
+}
+
+// fold hashes what is anchored.
+func (v *verification) fold(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
@@ -112,13 +126,28 @@ func (v *verification) run(ctx context.Context) error {
 	for range ordered { // let the reader go
 	}
 	group.Wait()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case readErr != nil:
-		return readErr
 	}
-	return v.judge()
+	return readErr
+}
+
+// addTail folds the whole records above the anchor in. An anchor slot that was torn or flipped leaves the slot before it in
+// force, and so a tail: the report says the same of a journal before and after.
+func (v *verification) addTail(ctx context.Context) error {
+	var scratch []tlog.Hash
+	err := v.l.eachRun(ctx, v.cp.Size, v.cp.Size+v.rep.Tail, func(r *run) error {
+		for k := range r.starts[1:] {
+			rec, err := r.record(k)
+			if err != nil {
+				return err
+			}
+			scratch = v.tree.graft(0, tlog.RecordHash(rec.Leaf), scratch[:0])
+		}
+		return nil
+	})
+	v.rep.Size, v.rep.Root = v.tree.size, v.tree.root()
+	return err
 }
 
 // read cuts the segments into runs that do not cross the anchor's end.

@@ -45,7 +45,7 @@ func (k FileKeeper) path(epoch uint64) string {
 // Keep implements [Keeper].
 func (k FileKeeper) Keep(_ context.Context, epoch uint64, key []byte) error {
 	path := k.path(epoch)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the path
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("epoch key %s: %w", path, ErrExists)
 	}
@@ -81,7 +81,7 @@ func (k FileKeeper) Key(_ context.Context, epoch uint64) ([]byte, error) {
 // Destroy implements [Keeper]: it overwrites the file, syncs it, unlinks it and syncs the folder.
 func (k FileKeeper) Destroy(_ context.Context, epoch uint64) error {
 	path := k.path(epoch)
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the operator names the path
 	if errors.Is(err, fs.ErrNotExist) {
 		return syncDir(filepath.Dir(path))
 	}

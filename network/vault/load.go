@@ -22,31 +22,40 @@ func (v *Vault) load(ctx context.Context) error {
 		return err
 	}
 	v.ring = ringFile{f: f, path: path}
-	info, err := f.Stat()
+	s, err := v.read(ctx, f, epoch)
 	if err != nil {
 		return err
-	}
-	s, err := newScanner(path, f, info.Size())
-	if err != nil {
-		return err
-	}
-	if s.header.epoch != epoch {
-		return &DamageError{File: path, Offset: 0, What: fmt.Sprintf("is the ring of epoch %d", s.header.epoch)}
-	}
-	if v.wrapper, err = openEpoch(ctx, v.cfg.Keeper, s.header); err != nil {
-		return err
-	}
-	if err := v.fill(ctx, s); err != nil {
-		return err
-	}
-	if s.ended {
-		return &DamageError{File: path, Offset: s.off, What: "is a backup, not a ring: restore it"}
 	}
 	v.ring.header, v.ring.size = s.header, s.off
 	if err := settle(f, s.off); err != nil {
 		return err
 	}
 	return v.sweep(ctx)
+}
+
+// read reads the ring of an epoch to its end, with the epoch key in hand, and fills the table.
+func (v *Vault) read(ctx context.Context, f *os.File, epoch uint64) (*scanner, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newScanner(f.Name(), f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	if s.header.epoch != epoch {
+		return nil, &DamageError{File: f.Name(), Offset: 0, What: fmt.Sprintf("is the ring of epoch %d", s.header.epoch)}
+	}
+	if v.wrapper, err = openEpoch(ctx, v.cfg.Keeper, s.header); err != nil {
+		return nil, err
+	}
+	if err := v.fill(ctx, s); err != nil {
+		return nil, err
+	}
+	if s.ended {
+		return nil, &DamageError{File: f.Name(), Offset: s.off, What: "is a backup, not a ring: restore it"}
+	}
+	return s, nil
 }
 
 // openEpoch fetches the key of a ring and makes sure that it is the ring's.

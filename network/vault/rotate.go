@@ -92,7 +92,7 @@ func (v *Vault) begin(ctx context.Context) (*rotation, error) {
 // rewrap writes the snapshot. The table stands still: Rotate holds change.
 func (v *Vault) rewrap(ctx context.Context, r *rotation) error {
 	t := &v.table
-	r.header = header{vault: r.wrapper.vault, epoch: r.wrapper.epoch, entries: uint64(t.n), check: r.wrapper.check()} //nolint:gosec // positive
+	r.header = header{vault: r.wrapper.vault, epoch: r.wrapper.epoch, entries: uint64(t.n), check: r.wrapper.check()}
 	if err := r.write(r.header.bytes()); err != nil {
 		return err
 	}

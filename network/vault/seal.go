@@ -153,7 +153,7 @@ func newCache(size int) cache {
 }
 
 func (c cache) slot(hash uint64) *atomic.Pointer[unwrapped] {
-	return &c.slots[(hash>>32)&uint64(len(c.slots)-1)]
+	return &c.slots[(hash>>32)&uint64(len(c.slots)-1)] //nolint:gosec // at least one slot
 }
 
 func (c cache) find(id ID, hash uint64) cipher.AEAD {

@@ -30,7 +30,7 @@ type table struct {
 
 func newTable(seed maphash.Seed, capacity uint64) table {
 	size := 1024
-	for uint64(size)*3/4 < capacity && size < 1<<31 { //nolint:gosec // positive
+	for uint64(size)*3/4 < capacity && size < 1<<31 {
 		size *= 2
 	}
 	return table{seed: seed, index: make([]uint32, size)}
@@ -40,7 +40,7 @@ func (t *table) at(i int) *entry { return &t.pages[i/pageEntries][i%pageEntries]
 
 // find returns the subject's entry, or nil.
 func (t *table) find(id ID, hash uint64) *entry {
-	mask := uint64(len(t.index) - 1)
+	mask := uint64(len(t.index) - 1) //nolint:gosec // positive
 	for s := hash & mask; t.index[s] != 0; s = (s + 1) & mask {
 		if e := t.at(int(t.index[s] - 1)); e.id == id {
 			return e
@@ -65,7 +65,7 @@ func (t *table) add(id ID, hash uint64) *entry {
 }
 
 func (t *table) place(hash uint64, number uint32) {
-	mask := uint64(len(t.index) - 1)
+	mask := uint64(len(t.index) - 1) //nolint:gosec // positive
 	s := hash & mask
 	for t.index[s] != 0 {
 		s = (s + 1) & mask

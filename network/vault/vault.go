@@ -181,7 +181,7 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Vault{cfg: cfg, seed: maphash.MakeSeed(), cache: newCache(cfg.Cache), step: func(string) {}}
+	v := newVault(cfg)
 	if err := v.lock(); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
@@ -189,6 +189,10 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 		return nil, errors.Join(fmt.Errorf("open vault: %w", err), v.Close())
 	}
 	return v, nil
+}
+
+func newVault(cfg Config) *Vault {
+	return &Vault{cfg: cfg, seed: maphash.MakeSeed(), cache: newCache(cfg.Cache), step: func(string) {}}
 }
 
 func (v *Vault) lock() error {

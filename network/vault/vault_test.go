@@ -210,7 +210,9 @@ func TestRefusals(t *testing.T) {
 	wantErr(t, err, vault.ErrNoEpochKey)
 
 	for _, c := range []vault.Config{
-		{}, {Dir: k.cfg.Dir}, {EpochKeyPath: "x"},
+		{},
+		{Dir: k.cfg.Dir},
+		{EpochKeyPath: "x"},
 		{Dir: k.cfg.Dir, EpochKeyPath: filepath.Join(k.cfg.Dir, "epoch.key")},
 	} {
 		if _, err := vault.Open(ctx, c); err == nil {
