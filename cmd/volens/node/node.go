@@ -42,6 +42,7 @@ type Config struct {
 	Algorithm   policies.Algorithm
 	Implicit    policies.Implicit
 	FreeReserve int64 // bytes of disk kept free; 0 means 1 GiB, negative none
+	Segment     int64 // bytes of a journal's segment; 0 means 64 MiB
 	SignIns     int   // sign-ins a minute from one address; 0 means the default of package auth
 	Connections int   // at a time; 0 means 4096
 	Version     string
@@ -81,6 +82,9 @@ func Init(ctx context.Context, p Paths, genesis consent.Message, custodian conse
 			return fmt.Errorf("%s is not empty: a node is made in empty folders", dir)
 		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the node's folders: %w", err)
+		}
+		if err := syncDir(filepath.Dir(dir)); err != nil {
 			return fmt.Errorf("make the node's folders: %w", err)
 		}
 	}
@@ -133,7 +137,7 @@ func initLogs(ctx context.Context, p Paths, genesis consent.Message, id consent.
 }
 
 func (p Paths) vault() vault.Config {
-	return vault.Config{Dir: filepath.Join(p.Data, "vault"), EpochKeyPath: filepath.Join(p.Keys, epochKeyFile)}
+	return vault.Config{Dir: filepath.Join(p.Data, vaultDir), EpochKeyPath: filepath.Join(p.Keys, epochKeyFile)}
 }
 
 // LedgerConfig is the embedded ledger's configuration, but for its vault.
@@ -143,7 +147,7 @@ func LedgerConfig(p Paths, id consent.Hash) (embedded.Config, error) {
 		return embedded.Config{}, err
 	}
 	return embedded.Config{
-		Dir: filepath.Join(p.Data, "ledger"), AnchorPath: filepath.Join(p.Anchors, "ledger"), Ledger: id, Signer: k.signer, Verifier: k.verifier,
+		Dir: filepath.Join(p.Data, ledgerDir), AnchorPath: filepath.Join(p.Anchors, "ledger"), Ledger: id, Signer: k.signer, Verifier: k.verifier,
 	}, nil
 }
 
@@ -155,12 +159,12 @@ func usesConfig(p Paths, id consent.Hash) (uses.Config, error) {
 	if err != nil {
 		return uses.Config{}, err
 	}
-	secret, err := readHex32(filepath.Join(p.Keys, secretFile))
+	secret, err := readSecret(filepath.Join(p.Keys, secretFile))
 	return uses.Config{
 		Journal: journal.Config{
-			Dir: filepath.Join(p.Data, "uses"), AnchorPath: filepath.Join(p.Anchors, "uses"), Origin: UsesOrigin(id), Signer: k.signer, Verifier: k.verifier,
+			Dir: filepath.Join(p.Data, usesDir), AnchorPath: filepath.Join(p.Anchors, "uses"), Origin: UsesOrigin(id), Signer: k.signer, Verifier: k.verifier,
 		},
-		IndexDir: filepath.Join(p.Data, "uses-index"), Secret: secret[:],
+		IndexDir: p.usesIndex(), Secret: secret[:],
 	}, err
 }
 
@@ -223,7 +227,7 @@ func (n *Node) openLogs(ctx context.Context, id consent.Hash) error {
 	if err != nil {
 		return err
 	}
-	lc.Vault, lc.FreeReserve, lc.Now, lc.Progress = v, n.cfg.FreeReserve, n.cfg.Now, n.progress("ledger")
+	lc.Vault, lc.FreeReserve, lc.Segment, lc.Now, lc.Progress = v, n.cfg.FreeReserve, n.cfg.Segment, n.cfg.Now, n.progress("ledger")
 	if n.Ledger, err = embedded.Open(ctx, lc); err != nil {
 		return err
 	}
@@ -241,7 +245,7 @@ func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id cons
 		return err
 	}
 	uc.Vault, uc.Notify = n.Vault, notices.Use
-	uc.Journal.FreeReserve, uc.Journal.Progress = n.cfg.FreeReserve, n.progress("uses")
+	uc.Journal.FreeReserve, uc.Journal.SegmentBytes, uc.Journal.Progress = n.cfg.FreeReserve, n.cfg.Segment, n.progress("uses")
 	if n.Uses, err = uses.Open(ctx, uc); err != nil {
 		return err
 	}
@@ -276,7 +280,7 @@ func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id cons
 
 func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.Config, error) {
 	p := n.cfg.Paths
-	secret, err := readHex32(filepath.Join(p.Keys, secretFile))
+	secret, err := readSecret(filepath.Join(p.Keys, secretFile))
 	if err != nil {
 		return gateway.Config{}, err
 	}
@@ -327,6 +331,9 @@ func (n *Node) archive() error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the archive: %w", err)
 	}
+	if err := syncDir(n.cfg.Paths.Data); err != nil {
+		return fmt.Errorf("make the archive: %w", err)
+	}
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
@@ -334,7 +341,7 @@ func (n *Node) archive() error {
 }
 
 func (n *Node) archived(policy, codes [32]byte) string {
-	return filepath.Join(n.cfg.Paths.Data, "archive", consent.Hash(policy).String()+"-"+consent.Hash(codes).String()+".tar")
+	return filepath.Join(n.cfg.Paths.Data, archiveDir, archiveName(policy, codes))
 }
 
 // unarchive returns an engine like the one that made the decision of a use.
