@@ -42,7 +42,7 @@ const (
 	PathSignIn      = "/auth/sign-in"
 	PathSession     = "/auth/session"
 	PathLogout      = "/auth/logout"
-	PathToken       = "/oauth2/token"
+	PathToken       = "/oauth2/token" //nolint:gosec // a path
 	PathClaims      = "/v1/claims"
 	PathMessages    = "/v1/messages"
 	PathReceipts    = "/v1/receipts"

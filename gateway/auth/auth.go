@@ -136,7 +136,7 @@ func (c *Config) fill() {
 	orDefault(&c.Statement, "Sign in to Volens to see and decide who uses your data. This signs no consent.")
 	orDefault(&c.ChainID, consent.ChainID)
 	if c.Now == nil {
-		c.Now = time.Now //nolint:forbidigo // the one place where the clock comes in
+		c.Now = time.Now
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader

@@ -54,13 +54,18 @@ func (s *Service) roles(id *identity) roleSet {
 	case person:
 		return s.personRoles(id)
 	case client:
-		m, ok := s.ledger.Member(id.member)
-		if ok && !m.Suspended && m.Seq == id.record {
-			return setOfMember(m) & id.scope
-		}
+		return s.clientRoles(id)
 	case nobody:
 	}
 	return 0
+}
+
+func (s *Service) clientRoles(id *identity) roleSet {
+	m, ok := s.ledger.Member(id.member)
+	if !ok || m.Suspended || m.Seq != id.record {
+		return 0
+	}
+	return setOfMember(m) & id.scope
 }
 
 func (s *Service) delegationHolds(id *identity) bool {

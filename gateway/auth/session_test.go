@@ -56,7 +56,7 @@ func TestSecretsDieWithTheLedger(t *testing.T) {
 	}{
 		{"key rotated", (*world).asAlice, (*world).rotate},
 		{"subject erased", (*world).asAlice, func(w *world) { w.move(w.alice.Erase()) }},
-		{"member suspended", rosa, func(w *world) { w.suspend(consenttest.RosaInstitute, true) }},
+		{"member suspended", rosa, func(w *world) { w.suspend(true) }},
 		{"member's key replaced", rosa, func(w *world) {
 			w.update(consenttest.RosaInstitute, func(u *consent.MemberUpdate) {
 				u.Keys = []consent.Address{consenttest.Persona("rosa's next key").Address()}

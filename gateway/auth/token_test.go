@@ -296,10 +296,10 @@ func TestTokenRefuses(t *testing.T) {
 
 func TestClientTokensDieWithTheLedger(t *testing.T) {
 	for name, end := range map[string]func(*world){
-		"suspended": func(w *world) { w.suspend(consenttest.RosaInstitute, true) },
+		"suspended": func(w *world) { w.suspend(true) },
 		"suspended and let in again": func(w *world) {
-			w.suspend(consenttest.RosaInstitute, true)
-			w.suspend(consenttest.RosaInstitute, false)
+			w.suspend(true)
+			w.suspend(false)
 		},
 		"key set replaced": func(w *world) {
 			w.update(consenttest.RosaInstitute, func(u *consent.MemberUpdate) { u.JWKS = `{"keys":[]}` })
@@ -323,7 +323,7 @@ func TestClientTokensDieWithTheLedger(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.withKeys()
-	w.suspend(consenttest.RosaInstitute, true)
+	w.suspend(true)
 	if got := w.sendAsk(w.ask()); got != "invalid_client" {
 		t.Errorf("a suspended member got %q", got)
 	}

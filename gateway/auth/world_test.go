@@ -186,8 +186,9 @@ func (w *world) update(id consent.MemberID, change func(*consent.MemberUpdate)) 
 	w.submit(w.Sign(u, consenttest.Persona("trust"), consenttest.Persona("regulator")))
 }
 
-func (w *world) suspend(id consent.MemberID, suspended bool) {
+func (w *world) suspend(suspended bool) {
 	w.t.Helper()
+	const id = consenttest.RosaInstitute
 	m, _ := w.Member(id)
 	b := &consent.MemberSuspend{Member: id, Seq: m.Seq + 1, Suspended: suspended, Reason: "test", Salt: w.Rand.Hash()}
 	w.submit(w.Sign(b, consenttest.Persona("trust"), consenttest.Persona("regulator")))

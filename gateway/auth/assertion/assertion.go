@@ -62,7 +62,7 @@ type Claims struct {
 
 // Unverified is an assertion whose signature nobody has checked. All it may be used for is to find the keys that Verify
 // needs.
-type Unverified struct {
+type Unverified struct { //nolint:recvcheck // Parse fills it
 	claims    Claims
 	alg, kid  string
 	signed    string // header.claims, as received

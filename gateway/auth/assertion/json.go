@@ -66,7 +66,7 @@ func parseObject(b []byte) (object, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, bad("not a JSON object")
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF itself
+	if _, err := d.Token(); err != io.EOF {
 		return nil, bad("something follows the JSON object")
 	}
 	return o, nil
@@ -120,5 +120,5 @@ func (o object) instant(name string, required bool) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, bad("%s is a number of seconds since 1970", name)
 	}
-	return time.Unix(int64(seconds), int64(nanos)).UTC(), nil //nolint:gosec // 40 and 32 bits
+	return time.Unix(int64(seconds), int64(nanos)).UTC(), nil
 }

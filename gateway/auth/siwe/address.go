@@ -14,7 +14,7 @@ import (
 func FormatAddress(a sig.Address) string {
 	lower := hex.EncodeToString(a[:])
 	h := sha3.NewLegacyKeccak256()
-	h.Write([]byte(lower)) //nolint:errcheck,gosec // a hash never fails to take bytes
+	h.Write([]byte(lower))
 	digest := hex.EncodeToString(h.Sum(nil))
 	out := []byte("0x" + lower)
 	for i := range len(lower) {
