@@ -55,26 +55,13 @@ func (g *Gateway) decodeMessage(c *gin.Context, m *consent.Message) bool {
 	return true
 }
 
-// unmarshalMessage is unmarshal for a message, whose body's type its type member names. consent.Verify checks its texts.
+// unmarshalMessage reads a message. Its form is the contract's own, and as strict as unmarshal's; consent.Verify checks its
+// texts.
 func unmarshalMessage(b []byte, m *consent.Message) error {
-	var raw struct {
-		Type     string              `json:"type"`
-		Body     jsontext.Value      `json:"body"`
-		Openings consent.Openings    `json:"openings"`
-		Sigs     []consent.Signature `json:"sigs"`
+	if deeper(b, maxDepth) {
+		return consent.Errorf(consent.Malformed, "the body nests deeper than %d levels", maxDepth)
 	}
-	if err := unmarshalAny(b, &raw); err != nil {
-		return err
-	}
-	body, known := consent.NewBody(raw.Type)
-	if !known || len(raw.Body) == 0 {
-		return consent.Errorf(consent.Malformed, "a message has a known type and a body")
-	}
-	if err := unmarshalAny(raw.Body, body); err != nil {
-		return err
-	}
-	*m = consent.Message{Body: body, Openings: raw.Openings, Sigs: raw.Sigs}
-	return nil
+	return m.UnmarshalJSON(b)
 }
 
 // mayBring says whether a principal may bring a message at all. What the message may do is decided by its signatures.

@@ -200,6 +200,9 @@ func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.
 // refused is the denial while the state may not be decided on.
 func (s *Service) refused(why error) policies.Decision {
 	code, text := "stale", "This gateway is behind the ledger, so it decides nothing now."
+	if consent.CodeOf(why) == consent.Closed {
+		code, text = "ledger-closed", "The ledger is closed: nobody could revoke there, so nothing is decided on it."
+	}
 	if why == replica.ErrPending { //nolint:errorlint // the sentinel itself
 		code, text = "revocation-pending", "A change to these consents is on its way, so nothing is decided now."
 	}

@@ -185,6 +185,9 @@ func (r *Replica) Fresh() error {
 	if err := r.Failed(); err != nil {
 		return err
 	}
+	if r.roster.Load().genesis.Closed { // nobody can revoke there any more
+		return consent.Errorf(consent.Closed, "the ledger is closed")
+	}
 	if r.Position() >= r.cfg.Ledger.Position() {
 		return nil
 	}
