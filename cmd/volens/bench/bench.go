@@ -3,13 +3,11 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	mrand "math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -92,15 +90,11 @@ type asking struct {
 const placeholder = "00000000000000000000000000000000"
 
 func (s *server) asker(ctx context.Context, shape Shape) (*asker, error) {
-	b, err := os.ReadFile(filepath.Join(s.p.Keys, "secret.key"))
+	names, err := node.Pseudonyms(s.p)
 	if err != nil {
 		return nil, err
 	}
-	var secret [32]byte
-	if _, err := hex.Decode(secret[:], bytes.TrimSpace(b)); err != nil {
-		return nil, err
-	}
-	a := &asker{subjects: shape.Subjects, names: access.NewPseudonyms(secret), host: s.host}
+	a := &asker{subjects: shape.Subjects, names: names, host: s.host}
 	for i := range shape.Members {
 		m := asking{id: memberID(i)}
 		if m.token, err = s.token(ctx, m.id); err != nil {

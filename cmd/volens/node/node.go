@@ -433,3 +433,9 @@ func (n *Node) Close(ctx context.Context) error {
 	n.closers, n.servers = nil, nil
 	return errors.Join(errs...)
 }
+
+// Pseudonyms are those of a node, for programs that have its keys.
+func Pseudonyms(p Paths) (access.Pseudonyms, error) {
+	secret, err := readSecret(filepath.Join(p.Keys, secretFile))
+	return access.NewPseudonyms(secret), err
+}
