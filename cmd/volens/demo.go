@@ -61,7 +61,7 @@ func demoOnce(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Node.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, w.Close(context.WithoutCancel(ctx))) }()
 	if !w.Made {
 		return cli.Usage("%s holds a world already; the story needs a fresh one", cfg.Dir)
 	}
@@ -103,7 +103,7 @@ func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Node.Close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, w.Close(context.WithoutCancel(ctx))) }()
 	people, err := w.Settle(ctx)
 	if err != nil {
 		return err

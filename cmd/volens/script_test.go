@@ -53,7 +53,7 @@ func world(t *testing.T, e *testscript.Env) error {
 		return err
 	}
 	e.Defer(func() {
-		if err := w.Node.Close(context.Background()); err != nil {
+		if err := w.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -40,8 +40,9 @@ type Options struct {
 
 // Client talks to one gateway. It is safe for concurrent use and does not change.
 type Client struct {
-	base *url.URL
-	opt  Options
+	base   *url.URL
+	opt    Options
+	forget func() // drops a kept token that the gateway does not know any more; nil when none is kept
 }
 
 // New makes a client of the gateway at base, scheme://host[:port]. Plain http is for this machine only.
@@ -73,7 +74,7 @@ func Loopback(host string) bool {
 // As returns a client of the same gateway whose requests carry the tokens that token gives.
 func (c *Client) As(token func(context.Context) (string, error)) *Client {
 	d := *c
-	d.opt.Token = token
+	d.opt.Token, d.forget = token, nil
 	return &d
 }
 
@@ -116,8 +117,19 @@ type request struct {
 	limit        int64
 }
 
-// do sends r and returns the response of status 2xx, its body not yet read. Anything else is an error.
+// do sends r and returns the response of status 2xx, its body not yet read. Anything else is an error. Tokens end with the
+// gateway's process, so one that was kept and is not known any more is dropped, and the request sent once more: it was not
+// looked at.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
+	res, err := c.send(ctx, r)
+	if c.forget != nil && consent.CodeOf(err) == api.Unauthenticated {
+		c.forget()
+		return c.send(ctx, r)
+	}
+	return res, err
+}
+
+func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	req, err := c.prepare(ctx, r)
 	if err != nil {
 		return nil, err

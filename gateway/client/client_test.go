@@ -265,6 +265,30 @@ func TestMemberKeepsItsToken(t *testing.T) {
 	}
 }
 
+// Tokens end with the gateway's process: a member gets a new one, once, and a person is told.
+func TestForgottenToken(t *testing.T) {
+	fetched, asked := 0, 0
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == api.PathToken {
+			fetched++
+			_, _ = fmt.Fprintf(w, `{"access_token":"t%d","token_type":"Bearer","expires_in":300}`, fetched)
+			return
+		}
+		if asked++; r.Header.Get("Authorization") == "Bearer t2" {
+			_, _ = io.WriteString(w, "{}")
+			return
+		}
+		problem(w, api.Unauthenticated, "sign in")
+	})
+	m := c.Member(client.Credentials{Member: "rosa", Key: consenttest.Persona("rosa")})
+	if _, err := m.Session(t.Context()); err != nil || fetched != 2 || asked != 2 {
+		t.Errorf("%v after %d tokens and %d requests", err, fetched, asked)
+	}
+	if _, err := c.Session(t.Context()); consent.CodeOf(err) != api.Unauthenticated || asked != 3 {
+		t.Errorf("%v after %d requests", err, asked)
+	}
+}
+
 // A gateway must not get a signature for another place.
 func TestPersonRefusesAnotherPlace(t *testing.T) {
 	for _, uri := range []string{"http://evil.example/auth/sign-in", "https://{host}/auth/sign-in"} {

@@ -67,7 +67,9 @@ func (c *Client) Token(ctx context.Context, d Credentials) (Token, error) {
 // until shortly before it ends.
 func (c *Client) Member(d Credentials) *Client {
 	s := &tokens{fetch: c.Token, credentials: d}
-	return c.As(s.next)
+	m := c.As(s.next)
+	m.forget = s.forget
+	return m
 }
 
 type tokens struct {
@@ -92,6 +94,12 @@ func (t *tokens) next(ctx context.Context) (string, error) {
 	}
 	t.token, t.ends = fresh.AccessToken, now.Add(time.Duration(fresh.ExpiresIn)*time.Second*4/5)
 	return t.token, nil
+}
+
+func (t *tokens) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.token = ""
 }
 
 // Message is the sign-in text of a challenge, to be formatted and signed. It fails on a challenge whose times cannot be

@@ -2,8 +2,10 @@ package online
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/client"
@@ -42,7 +44,7 @@ func Enrol(ctx context.Context, w *wallet.Wallet, c *client.Client, v wallet.Inv
 			return Enrolment{}, err
 		}
 	}
-	e := enrolment{w: w, s: s, c: c, v: v, o: o}
+	e := enrolment{w: w, s: s, known: known, c: c, v: v, o: o}
 	if e.ledger, known = w.Book().Ledger(v.Ledger); !known {
 		return Enrolment{}, wallet.ErrPinned
 	}
@@ -85,6 +87,7 @@ func pin(ctx context.Context, b *wallet.Book, c *client.Client, v *wallet.Invita
 type enrolment struct {
 	w      *wallet.Wallet
 	s      *wallet.Subject
+	known  bool // the wallet had the handle before
 	ledger *wallet.Ledger
 	c      *client.Client
 	v      wallet.Invitation
@@ -119,7 +122,7 @@ func (e *enrolment) claim(ctx context.Context) (Enrolment, error) {
 	}
 	claimed, err := e.c.Claim(ctx, m)
 	if err != nil {
-		return Enrolment{}, err
+		return Enrolment{}, e.undo(ctx, err)
 	}
 	out := Enrolment{Subject: e.s, Receipt: claimed.Receipt}
 	out.Head, err = e.prove(m, claimed.Receipt)
@@ -130,6 +133,20 @@ func (e *enrolment) claim(ctx context.Context) (Enrolment, error) {
 		return out, err
 	}
 	return out, record(e.s, m, claimed.Receipt)
+}
+
+// undo takes the handle out of the wallet again when the claim was refused for certain.
+func (e *enrolment) undo(ctx context.Context, refusal error) error {
+	switch consent.CodeOf(refusal) { //nolint:exhaustive // all others are certain
+	case consent.Unknown, consent.Unavailable, consent.Internal, consent.Fenced:
+		return refusal
+	}
+	if e.known || ctx.Err() != nil {
+		return refusal
+	}
+	b := e.w.Book()
+	b.Subjects = slices.DeleteFunc(b.Subjects, func(s *wallet.Subject) bool { return s.Handle == e.s.Handle })
+	return errors.Join(refusal, e.w.Save())
 }
 
 // adopt finds the handle of a restored wallet again: the newest message's receipt proves the head.

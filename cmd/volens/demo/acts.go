@@ -161,6 +161,9 @@ func (s *story) prove(ctx context.Context) (Evidence, error) {
 }
 
 func (s *story) proveAgain(ctx context.Context) (Evidence, error) {
+	if _, err := s.signIn(ctx); err != nil { // sessions ended with the node
+		return nil, err
+	}
 	v, err := online.Verify(ctx, s.patient.API, s.patient.Subject, false)
 	if err != nil {
 		return nil, err

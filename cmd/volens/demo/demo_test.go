@@ -22,7 +22,7 @@ func open(t *testing.T, dir string) *demo.World {
 func TestStory(t *testing.T) {
 	w := open(t, filepath.Join(t.TempDir(), "world"))
 	defer func() {
-		if err := w.Node.Close(t.Context()); err != nil {
+		if err := w.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -46,7 +46,7 @@ func TestStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if steps != 20 {
+	if steps != 22 {
 		t.Errorf("%d steps", steps)
 	}
 }

@@ -82,10 +82,12 @@ func (s *story) steps() []chapter {
 		{"Rosa asks once more: denied", s.deniedAgain},
 		{"Aurel, the auditor, makes the permit again from its sealed input", s.replay},
 		{"Aurel fetches both logs and verifies them whole", s.audit},
+		{"The operator stops the node, verifies every byte on disk, and starts it again", s.inspect},
 		{"Alice proves her uses again: the auditor's looks are among them", s.proveAgain},
 		{"Alice erases her handle", s.erase},
 		{"After the erasure: nobody gets in, nobody is found", s.erased},
 		{"Aurel verifies both logs again: every proof still holds", s.audit},
+		{"The operator verifies every byte on disk again", s.inspect},
 	}
 }
 
@@ -292,6 +294,22 @@ func (s *story) audit(ctx context.Context) (Evidence, error) {
 		}
 	}
 	return append(e, Item{"read", fmt.Sprintf("%d uses under pseudonyms, %d of them of erased subjects", len(page.Rows), gone)}), nil
+}
+
+func (s *story) inspect(ctx context.Context) (Evidence, error) {
+	r, err := s.w.Inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := Evidence{
+		{"ledger", fmt.Sprintf("%d records, root %s", r.Size, r.Root)}, {"uses", fmt.Sprintf("%d records, root %s", r.Uses.Size, r.Uses.Root)},
+		{"state", fmt.Sprintf("%s, as the contract makes it again", r.State)},
+	}
+	if r.Signatures != nil {
+		e = append(e, Item{"signatures", fmt.Sprintf("%d on %d messages hold; %d messages are erased",
+			r.Signatures.Signatures, r.Signatures.Messages, r.Signatures.Erased)})
+	}
+	return e, nil
 }
 
 func (s *story) erased(ctx context.Context) (Evidence, error) {

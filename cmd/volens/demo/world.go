@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -108,20 +109,50 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 	if _, w.Ledger, err = node.ReadGenesis(cfg.Paths()); err != nil {
 		return nil, err
 	}
-	w.Node, err = node.Start(ctx, node.Config{
-		Paths: cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Store: demodata.Store{}, SignIns: signIns,
-		FreeReserve: freeReserve, Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
-	})
-	if err != nil {
+	if err := w.start(ctx); err != nil {
 		return nil, err
 	}
 	if w.Made {
 		err = os.WriteFile(marker, nil, 0o600)
 	}
 	if err != nil {
-		err = errors.Join(err, w.Node.Close(ctx))
+		err = errors.Join(err, w.Close(ctx))
 	}
 	return w, err
+}
+
+func (w *World) start(ctx context.Context) (err error) {
+	cfg := w.cfg
+	w.Node, err = node.Start(ctx, node.Config{
+		Paths: cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Store: demodata.Store{}, SignIns: signIns,
+		FreeReserve: freeReserve, Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
+	})
+	return err
+}
+
+// Close stops the node.
+func (w *World) Close(ctx context.Context) error {
+	if w.Node == nil { // it did not start again
+		return nil
+	}
+	return w.Node.Close(ctx)
+}
+
+// Inspect stops the node, verifies everything that it keeps on disk, every signature and every step of the contract too,
+// and starts it again at the same address. Sessions end.
+func (w *World) Inspect(ctx context.Context) (node.Report, error) {
+	at, err := url.Parse(w.Node.URL())
+	if err != nil {
+		return node.Report{}, err
+	}
+	if err := w.Node.Close(ctx); err != nil {
+		return node.Report{}, err
+	}
+	r, err := node.Verify(ctx, w.cfg.Paths(), node.VerifyOptions{Signatures: true, State: true})
+	if w.cfg.Origin == "" {
+		w.cfg.Listen = at.Host
+	}
+	return r, errors.Join(err, w.start(ctx))
 }
 
 // The demo is one machine with a few people who are in a hurry.
