@@ -2,7 +2,10 @@ package policies
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
@@ -34,7 +37,7 @@ func ParseResource(raw []byte) (Resource, error) {
 	}
 	r := Resource{Type: text(root["resourceType"]), ID: text(root["id"])}
 	if r.Type == "" {
-		return Resource{}, fmt.Errorf("read resource: it has no resourceType")
+		return Resource{}, errors.New("read resource: it has no resourceType")
 	}
 	if meta, ok := root["meta"].(map[string]any); ok {
 		r.Labels = codingsOf(meta["security"])
@@ -42,9 +45,9 @@ func ParseResource(raw []byte) (Resource, error) {
 			r.Classes = append(r.Classes, consent.Coding{System: systemProfile, Code: text(p)})
 		}
 	}
-	for name, v := range root {
+	for _, name := range slices.Sorted(maps.Keys(root)) {
 		if name != "meta" && name != "contained" {
-			r.walk(name, v, authoring[name])
+			r.walk(name, root[name], authoring[name])
 		}
 	}
 	for _, name := range dating {
@@ -74,8 +77,8 @@ func (r *Resource) walk(name string, v any, authored bool) {
 		case "format":
 			r.Classes = append(r.Classes, codingsOf([]any{v})...)
 		}
-		for k, x := range v {
-			r.walk(k, x, authored)
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			r.walk(k, v[k], authored)
 		}
 	case string:
 		switch name {

@@ -64,8 +64,7 @@ func parseNormalised(raw []byte) (Record, error) {
 	return n.record()
 }
 
-// record turns it into ours. A base that the root rule does not share becomes a root of its own around all rules
-// (standards: R4 with a coded OPTIN or OPTOUT, whose root provision is an exception to it).
+// record turns it into ours.
 func (n *normalised) record() (Record, error) {
 	r := Record{ID: n.ID, Status: n.Status, Consent: consent.Consent{Categories: split(n.Categories)}}
 	_, r.Consent.Kind, _ = strings.Cut(n.Scope, "|")
@@ -80,36 +79,43 @@ func (n *normalised) record() (Record, error) {
 	if r.Consent.Period, err = n.Period.half(); err != nil {
 		return r, fmt.Errorf("consent %s: %w", n.ID, err)
 	}
-	shift := 0
-	if len(n.Rules) == 0 || n.Rules[0].Depth != 0 || n.Base != "" && n.Rules[0].Effect != n.Base {
-		r.Consent.Provisions, shift = []consent.Provision{{Effect: orDeny(n.Base)}}, 1
-		if len(n.Rules) > 0 && n.Rules[0].Depth != 0 {
-			shift = 0
-		}
-	}
-	var around []int // the latest rule at each depth
-	if len(r.Consent.Provisions) > 0 {
-		around = []int{0}
-	}
-	for _, rule := range n.Rules {
-		p, err := rule.provision()
-		if err != nil {
-			return r, fmt.Errorf("consent %s: %w", n.ID, err)
-		}
-		depth := rule.Depth + shift
-		if depth < 0 || depth > len(around) || depth == 0 && len(r.Consent.Provisions) > 0 {
-			return r, fmt.Errorf("consent %s: %s: depth %d does not follow", n.ID, rule.Path, rule.Depth)
-		}
-		if depth > 0 {
-			p.Parent = consent.Uint64(around[depth-1]) //nolint:gosec // an index
-		}
-		around = append(around[:depth], len(r.Consent.Provisions))
-		r.Consent.Provisions = append(r.Consent.Provisions, p)
+	if r.Consent.Provisions, err = n.provisions(); err != nil {
+		return r, fmt.Errorf("consent %s: %w", n.ID, err)
 	}
 	if err := r.Consent.Check(); err != nil {
 		return r, fmt.Errorf("consent %s: %w", n.ID, err)
 	}
 	return r, nil
+}
+
+// provisions makes the flat list. A base that no root rule states, or states otherwise, becomes a root of its own around
+// all rules: in R4 with a coded OPTIN or OPTOUT the root provision is an exception to that.
+func (n *normalised) provisions() ([]consent.Provision, error) {
+	var out []consent.Provision
+	var around []int // the latest rule at each depth
+	shift := 0
+	rooted := len(n.Rules) > 0 && n.Rules[0].Depth == 0
+	if !rooted || n.Base != "" && n.Rules[0].Effect != n.Base {
+		out, around = []consent.Provision{{Effect: orDeny(n.Base)}}, []int{0}
+		if rooted {
+			shift = 1
+		}
+	}
+	for _, rule := range n.Rules {
+		p, err := rule.provision()
+		if err != nil {
+			return nil, err
+		}
+		depth := rule.Depth + shift
+		if depth < 0 || depth > len(around) || depth == 0 && len(out) > 0 {
+			return nil, fmt.Errorf("%s: depth %d does not follow", rule.Path, rule.Depth)
+		}
+		if depth > 0 {
+			p.Parent = consent.Uint64(around[depth-1]) //nolint:gosec // an index
+		}
+		around, out = append(around[:depth], len(out)), append(out, p)
+	}
+	return out, nil
 }
 
 func (n *normalisedRule) provision() (consent.Provision, error) {

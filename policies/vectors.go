@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"time"
 )
 
 // vectorSet is a kind of test cases that RunVectors knows by the files of a folder, not by its name.
@@ -17,9 +16,6 @@ type vectorSet struct {
 	fits func(dir fs.FS) bool
 	run  func(ctx context.Context, dir fs.FS, t *tally) error
 }
-
-// patience is the time limit of one evaluation where nobody waits for it.
-const patience = time.Minute
 
 // vectorSets lists them. A new kind is one entry.
 var vectorSets = []vectorSet{
