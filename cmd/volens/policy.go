@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -39,10 +38,10 @@ func policyDecide(env cli.Env) *cobra.Command {
 		Use: "decide --consents FILE... --request FILE --now T", Short: "Decide a request from files and print the decision as JSON",
 		Long: `Decide a request from files, as the gateway would.
 
-A consent file holds one consent or a list: as "volens consent list --json" prints them, as policies.Record (id, status,
-date, consent), or the bare consent, which then is active. Further arguments are consent files too, so a shell's
-wildcard works. The request file holds a policies.Request: actors, roles, action, purpose, resources. It ends with 0
-whatever the decision is; with --exit-code it ends with 3 on deny.`,
+A consent file holds one consent or a list: as "volens consent list --json" prints them, as a record (id, status, date,
+consent), as the bare consent, which then is active, or in the normalised form of the test cases. Further arguments are
+consent files too, so a shell's wildcard works. The request file holds actors, roles, action, purpose and resources;
+resources may be FHIR's as they are. It ends with 0 whatever the decision is; with --exit-code it ends with 3 on deny.`,
 		Example: `  volens policy decide --consents consents/*.json --request request.json --now 2026-06-01T12:00:00Z --algorithm most-recent`,
 		RunE: func(c *cobra.Command, args []string) error {
 			o.consents = append(o.consents, args...)
@@ -64,7 +63,7 @@ whatever the decision is; with --exit-code it ends with 3 on deny.`,
 	f := c.Flags()
 	f.StringArrayVar(&o.consents, "consents", nil, "file of consents; may be repeated")
 	f.StringVar(&o.request, "request", "", "file of the request")
-	f.StringVar(&o.now, "now", "", "instant of the decision (RFC 3339, or milliseconds since 1970); default the request's own")
+	f.StringVar(&o.now, "now", "", "instant of the decision (FHIR dateTime, or milliseconds since 1970); default the request's own")
 	f.StringVar(&o.algorithm, "algorithm", string(policies.DenyOverrides), "deny-overrides or most-recent")
 	f.StringVar(&o.implicit, "implicit", string(policies.ImplicitDeny), "deny, basic-normal, all-normal or break-glass-only")
 	f.BoolVar(&o.strict, "exit-code", false, "end with 3 when the decision is deny")
@@ -76,120 +75,71 @@ func (o *offline) decide(c *cobra.Command) (policies.Decision, error) {
 	if o.request == "" {
 		return policies.Decision{}, cli.Usage("--request names the file of the request")
 	}
-	engine, err := policies.New(policies.Config{
-		Algorithm: policies.Algorithm(o.algorithm), Implicit: policies.Implicit(o.implicit), MemoEntries: -1, Timeout: 10 * time.Second,
-	})
-	if err != nil {
+	in := policies.OfflineInput{Now: instant(o.now), Config: policies.Config{
+		Algorithm: policies.Algorithm(o.algorithm), Implicit: policies.Implicit(o.implicit), MemoEntries: -1,
+	}}
+	if _, err := policies.New(in.Config); err != nil {
 		return policies.Decision{}, cli.Usage("%w", err)
 	}
-	var req policies.Request
-	if err := readJSON(o.request, &req); err != nil {
-		return policies.Decision{}, err
+	var err error
+	if in.Request, err = os.ReadFile(o.request); err != nil {
+		return policies.Decision{}, cli.Usage("%w", err)
 	}
-	if req.Now, err = nowOr(o.now, req.Now); err != nil {
-		return policies.Decision{}, err
+	var own struct{ Now consent.Millis }
+	if err := json.Unmarshal(in.Request, &own); err != nil {
+		return policies.Decision{}, cli.Usage("read %s: %w", o.request, err)
 	}
-	var records []policies.Record
+	if in.Now == "" && own.Now == 0 {
+		return policies.Decision{}, cli.Usage("--now says when it is decided")
+	}
 	for _, path := range o.consents {
-		some, err := readRecords(path)
+		b, err := readRecords(path)
 		if err != nil {
-			return policies.Decision{}, err
+			return policies.Decision{}, cli.Usage("read %s: %w", path, err)
 		}
-		records = append(records, some...)
+		in.Consents = append(in.Consents, b)
 	}
-	return engine.Decide(c.Context(), req, records)
+	d, err := policies.DecideOffline(c.Context(), in)
+	if err != nil {
+		return d, cli.Usage("%w", err)
+	}
+	return d, nil
 }
 
-func nowOr(text string, own consent.Millis) (consent.Millis, error) {
-	if text == "" {
-		if own == 0 {
-			return 0, cli.Usage("--now says when it is decided")
-		}
-		return own, nil
-	}
+// instant turns milliseconds since 1970 into RFC 3339, and leaves any other text to those who read it.
+func instant(text string) string {
 	var ms consent.Millis
-	if ms.UnmarshalText([]byte(text)) == nil {
-		return ms, nil
+	if ms.UnmarshalText([]byte(text)) != nil {
+		return text
 	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return 0, cli.Usage("--now: %q is neither RFC 3339 nor milliseconds", text)
-	}
-	return consent.Millis(t.UnixMilli()), nil
+	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-func readJSON(path string, v any) error {
+// readRecords reads a file of consents and names those that have no id by the file, so that the decision can speak of
+// them.
+func readRecords(path string) ([]byte, error) {
 	b, err := os.ReadFile(path) //nolint:gosec // the person names it
 	if err != nil {
-		return cli.Usage("%w", err)
+		return nil, err
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return cli.Usage("read %s: %w", path, err)
-	}
-	return nil
-}
-
-// readRecords reads a file of one consent or a list of them.
-func readRecords(path string) ([]policies.Record, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the person names it
+	rs, err := policies.ReadConsents(b, listed)
 	if err != nil {
-		return nil, cli.Usage("%w", err)
-	}
-	list := []json.RawMessage{b}
-	if trimmed := bytes.TrimSpace(b); len(trimmed) > 0 && trimmed[0] == '[' {
-		if err := json.Unmarshal(b, &list); err != nil {
-			return nil, cli.Usage("read %s: %w", path, err)
-		}
+		return nil, err
 	}
 	base := strings.TrimSuffix(filepath.Base(path), ".json")
-	var out []policies.Record
-	for i, raw := range list {
-		id := base
-		if len(list) > 1 {
-			id = fmt.Sprintf("%s[%d]", base, i)
+	for i := range rs {
+		switch {
+		case rs[i].ID != "":
+		case len(rs) > 1:
+			rs[i].ID = fmt.Sprintf("%s[%d]", base, i)
+		default:
+			rs[i].ID = base
 		}
-		r, err := readRecord(raw, id)
-		if err != nil {
-			return nil, cli.Usage("read %s: %w", path, err)
+		if rs[i].Date == 0 {
+			rs[i].Date = rs[i].Consent.RecordedAt
 		}
-		out = append(out, r)
 	}
-	return out, nil
-}
-
-// readRecord tells the forms apart by their members.
-func readRecord(raw []byte, id string) (policies.Record, error) {
-	var shape map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &shape); err != nil {
-		return policies.Record{}, err
-	}
-	r := policies.Record{ID: id, Status: policies.Active}
-	switch {
-	case shape["resourceType"] != nil:
-		return r, fmt.Errorf("a FHIR resource is not read here")
-	case shape["provisions"] != nil:
-		if err := strictJSON(raw, &r.Consent); err != nil {
-			return r, err
-		}
-		r.Date = r.Consent.RecordedAt
-	case shape["consent"] != nil && shape["seq"] != nil:
-		return listed(raw)
-	case shape["consent"] != nil:
-		if err := strictJSON(raw, &r); err != nil {
-			return r, err
-		}
-	default:
-		return r, fmt.Errorf("neither a consent nor a record of one")
-	}
-	return r, r.Consent.Check()
-}
-
-func strictJSON(raw []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
+	return json.Marshal(rs)
 }
 
 func policyVectors(env cli.Env) *cobra.Command {
