@@ -208,7 +208,7 @@ func (l *Ledger) Digest() (consent.Hash, error) {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			if err := it.Item().Value(func(v []byte) error {
-				k := it.Item().Key()
+				k := it.Item().Key()[len(stateKeys):]
 				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(k)))) //nolint:gosec // keys are short
 				h.Write(k)
 				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(v)))) //nolint:gosec // values are short

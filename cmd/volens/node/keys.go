@@ -85,7 +85,8 @@ func sealKeys(p Paths, to []age.Recipient) ([]byte, error) {
 		return nil, err
 	}
 	_, err = w.Write(text)
-	return out.Bytes(), errors.Join(err, w.Close(), a.Close())
+	err = errors.Join(err, w.Close(), a.Close())
+	return out.Bytes(), err
 }
 
 // RestoreKeys writes the keys of a BackupKeys folder to the node's keys folder, opened with recovery identities

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/volens-ledger/volens/gateway/client"
+)
+
+// TestOperatorScripts runs the scripts about serve and ledger. Besides those of TestScripts they have the commands
+//
+//	same A B          fails unless the two are the same, and not empty
+//	spoil FILE        changes the file's last byte
+//	port NAME         sets a variable to a port that nobody listens on
+//	agekey NAME FILE  sets a variable to a recovery key and writes its identity to the file
+//	ready URL         waits until a node answers there
+func TestOperatorScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/operator",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "json": jsonValue, "same": same, "spoil": spoil, "port": port, "ready": ready,
+			"agekey": ageKey,
+		},
+	})
+}
+
+func ageKey(ts *testscript.TestScript, _ bool, args []string) {
+	id, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Setenv(args[0], id.Recipient().String())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte("# recovery\n"+id.String()+"\n"), 0o600))
+}
+
+func same(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 || args[0] == "" || args[0] != args[1] {
+		ts.Fatalf("not the same: %q", args)
+	}
+}
+
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path) //nolint:gosec // the script's own
+	ts.Check(err)
+	b[len(b)-1] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+func port(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, number, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], number)
+}
+
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := client.New(strings.TrimSpace(args[0]), client.Options{})
+	ts.Check(err)
+	for range 600 {
+		if _, err = c.Ledger(context.Background()); err == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("no node answers: %v", err)
+}

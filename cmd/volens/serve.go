@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/sig"
+	"github.com/volens-ledger/volens/cmd/volens/node"
+	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/wallet/cli"
+)
+
+// serving is the flags of `volens serve`.
+type serving struct {
+	place
+	cfg                     node.Config
+	algorithm, implicit     string
+	genesis, custodian, key string
+	backups, logForm        string
+}
+
+func serveCommand() *cobra.Command {
+	s := &serving{}
+	c := &cobra.Command{
+		Use: "serve", Short: "Run a node: the embedded ledger and its gateway",
+		Long: `Run a node until it is interrupted. It logs to standard error, as text on a terminal and as JSON elsewhere, and nothing
+personal.
+
+A node is made once, with --init and a signed genesis ("volens ledger genesis new" makes one); after that --init is
+refused, and a folder without a node is never turned into one. Keep --anchors and --keys on other volumes than --data.
+
+It ends with 0 when it is asked to stop (SIGINT, SIGTERM), and with another code when storage fails: then nothing was
+acknowledged since, and a new start finds out what the disk has. With --backups, SIGUSR1 makes a backup in a new folder
+there while the node goes on serving.`,
+		Example: `  volens serve --data /var/lib/volens --init genesis.json --custodian city-hospital --custodian-key hospital.key
+  volens serve --data /var/lib/volens --anchors /mnt/anchors --keys /mnt/keys --origin https://consent.example`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
+	}
+	s.flags(c)
+	f := c.Flags()
+	f.StringVar(&s.cfg.Listen, "listen", "127.0.0.1:8080", "address to listen on")
+	f.StringVar(&s.cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://LISTEN)")
+	f.StringVar(&s.cfg.Debug, "debug", "", "loopback address for metrics and profiles, e.g. 127.0.0.1:9090 (default none)")
+	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
+	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
+	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
+	f.StringVar(&s.genesis, "init", "", "make the node first, with the signed genesis in this file")
+	f.StringVar(&s.custodian, "custodian", "", "with --init: the member whose subjects the node serves")
+	f.StringVar(&s.key, "custodian-key", "", "with --init: path of that member's key, 64 hex digits")
+	f.StringVar(&s.backups, "backups", "", "folder for the backups that SIGUSR1 makes")
+	f.StringVar(&s.logForm, "log", "", "text or json (default text on a terminal, else json)")
+	return c
+}
+
+func (s *serving) run(c *cobra.Command) error {
+	harden()
+	limitMemory()
+	paths, err := s.paths()
+	if err != nil {
+		return err
+	}
+	s.cfg.Paths, s.cfg.Version = paths, version()
+	s.cfg.Algorithm, s.cfg.Implicit = policies.Algorithm(s.algorithm), policies.Implicit(s.implicit)
+	if s.cfg.Log, err = s.logger(c); err != nil {
+		return err
+	}
+	if err := s.init(c.Context(), paths); err != nil {
+		return err
+	}
+	b := newBar(c)
+	s.cfg.Progress = b.step
+	began := time.Now()
+	n, err := node.Start(c.Context(), s.cfg)
+	b.clear()
+	if err != nil {
+		return storage(err)
+	}
+	s.cfg.Log.Info("ready", slog.String("url", n.URL()), slog.Uint64("position", uint64(n.Ledger.Position())),
+		slog.Int64("uses", n.Uses.Count()), slog.String("version", s.cfg.Version), slog.Duration("took", time.Since(began)))
+	err = s.wait(c.Context(), n)
+	s.cfg.Log.Info("stopping")
+	return storage(errors.Join(err, n.Close(context.WithoutCancel(c.Context()))))
+}
+
+// wait serves until the context ends or the node cannot go on, and makes backups when it is told to.
+func (s *serving) wait(ctx context.Context, n *node.Node) error {
+	if s.backups != "" {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGUSR1)
+		defer signal.Stop(told)
+		go func() {
+			for {
+				select {
+				case <-told:
+					s.backup(ctx, n)
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+	}
+	return n.Wait(ctx)
+}
+
+func (s *serving) backup(ctx context.Context, n *node.Node) {
+	dir := filepath.Join(s.backups, time.Now().UTC().Format("20060102T150405Z"))
+	info, err := n.Backup(ctx, dir)
+	if err != nil {
+		s.cfg.Log.Error("backup", slog.String("error", err.Error()))
+		return
+	}
+	s.cfg.Log.Info("backup", slog.String("dir", dir), slog.Uint64("size", uint64(info.Size)), slog.Uint64("uses", uint64(info.Uses)))
+}
+
+func (s *serving) logger(c *cobra.Command) (*slog.Logger, error) {
+	form := s.logForm
+	if form == "" {
+		form = "json"
+		if newBar(c).out != nil {
+			form = "text"
+		}
+	}
+	switch form {
+	case "text":
+		return slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(c.ErrOrStderr(), nil)), nil
+	}
+	return nil, cli.Usage("--log is text or json")
+}
+
+// init makes the node when --init asks for it, and only then.
+func (s *serving) init(ctx context.Context, p node.Paths) error {
+	if s.genesis == "" {
+		if s.custodian != "" || s.key != "" {
+			return cli.Usage("--custodian and --custodian-key go with --init")
+		}
+		if _, _, err := node.ReadGenesis(p); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("there is no node in %s; --init makes one", p.Data)
+		}
+		return nil
+	}
+	b, err := os.ReadFile(s.genesis)
+	if err != nil {
+		return fmt.Errorf("read the genesis: %w", err)
+	}
+	var m consent.Message
+	if err := json.Unmarshal(b, &m); err != nil {
+		return fmt.Errorf("read the genesis: %w", err)
+	}
+	var key sig.Key
+	if (s.custodian == "") != (s.key == "") {
+		return cli.Usage("--custodian and --custodian-key go together")
+	}
+	if s.key != "" {
+		if key, err = ledgerKey(s.key); err != nil {
+			return err
+		}
+	}
+	return node.Init(ctx, p, m, consent.MemberID(s.custodian), key)
+}
+
+// limitMemory asks the garbage collector to keep the process within three quarters of the machine, unless GOMEMLIMIT says
+// something else.
+func limitMemory() {
+	if total := totalMemory(); os.Getenv("GOMEMLIMIT") == "" && total > 0 {
+		debug.SetMemoryLimit(total / 4 * 3)
+	}
+}
