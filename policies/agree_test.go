@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +19,13 @@ import (
 // oracleRuns is how many random questions both are asked: VOLENS_ORACLE_N, or few.
 func oracleRuns(t *testing.T) int {
 	t.Helper()
-	n, err := strconv.Atoi(os.Getenv("VOLENS_ORACLE_N"))
-	if err != nil {
-		return 20000
+	if n, err := strconv.Atoi(os.Getenv("VOLENS_ORACLE_N")); err == nil {
+		return n
 	}
-	return n
+	if testing.Short() {
+		return 2000
+	}
+	return 20000
 }
 
 func seed(t *testing.T) uint64 {
@@ -35,13 +38,17 @@ func seed(t *testing.T) uint64 {
 	return s
 }
 
+var implicits = []policies.Implicit{
+	policies.ImplicitDeny, policies.ImplicitBasicNormal, policies.ImplicitAllNormal, policies.ImplicitBreakGlassOnly,
+}
+
 // engines has one of each combination, patient ones: the machine may be busy.
 func engines(t *testing.T, memo int) map[policies.Algorithm]map[policies.Implicit]*policies.Engine {
 	t.Helper()
 	out := map[policies.Algorithm]map[policies.Implicit]*policies.Engine{}
 	for _, a := range []policies.Algorithm{policies.DenyOverrides, policies.MostRecent} {
 		out[a] = map[policies.Implicit]*policies.Engine{}
-		for _, i := range []policies.Implicit{policies.ImplicitDeny, policies.ImplicitBasicNormal, policies.ImplicitAllNormal, policies.ImplicitBreakGlassOnly} {
+		for _, i := range implicits {
 			e, err := policies.New(policies.Config{Algorithm: a, Implicit: i, MemoEntries: memo, Timeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
@@ -58,28 +65,31 @@ func TestOracleAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, s, n := engines(t, 0), seed(t), oracleRuns(t)
-	counts := map[string]int{}
-	for i := range n {
-		c := chance{rand.New(rand.NewPCG(s, uint64(i)))}
-		o := &oracle{one1(c, []policies.Algorithm{policies.DenyOverrides, policies.MostRecent}), one1(c, []policies.Implicit{
-			policies.ImplicitDeny, policies.ImplicitBasicNormal, policies.ImplicitAllNormal, policies.ImplicitBreakGlassOnly,
-		}), base.parents}
-		req, records := c.request(), c.records()
-		d, err := all[o.algorithm][o.implicit].Decide(context.Background(), req, records)
-		diff := ""
-		if err != nil {
-			diff = err.Error()
-		} else {
-			diff = o.compare(c, d, req, records)
-		}
-		counts[fmt.Sprint(len(req.Resources) > 0, " ", d.ConsentDecision, " ", d.Decision, " ", len(d.Residual) > 0)]++
-		if diff != "" {
-			j, _ := json.MarshalIndent(map[string]any{"request": req, "records": records, "decision": d}, "", " ")
-			t.Fatalf("question %d, %s, %s: %s\n%s", i, o.algorithm, o.implicit, diff, j)
-		}
+	all, s, n, workers := engines(t, 0), seed(t), oracleRuns(t), runtime.GOMAXPROCS(0)
+	for w := range workers {
+		t.Run(strconv.Itoa(w), func(t *testing.T) {
+			t.Parallel()
+			counts := map[string]int{}
+			for i := w; i < n; i += workers {
+				c := chance{rand.New(rand.NewPCG(s, uint64(i)))}
+				o := &oracle{
+					algorithm: one1(c, []policies.Algorithm{policies.DenyOverrides, policies.MostRecent}),
+					implicit:  one1(c, implicits), parents: base.parents,
+				}
+				req, records := c.request(), c.records()
+				d, err := all[o.algorithm][o.implicit].Decide(context.Background(), req, records)
+				if err != nil {
+					t.Fatalf("question %d: %v", i, err)
+				}
+				counts[d.ConsentDecision+" "+d.Decision]++
+				if diff := o.compare(c, d, req, records); diff != "" {
+					j, err := json.MarshalIndent(map[string]any{"request": req, "records": records, "decision": d}, "", " ")
+					t.Fatalf("question %d, %s, %s: %s\n%s (%v)", i, o.algorithm, o.implicit, diff, j, err)
+				}
+			}
+			t.Log(counts)
+		})
 	}
-	t.Log(counts)
 }
 
 var spelled = []string{policies.NoConsent, policies.ConsentPermit, policies.ConsentDeny}

@@ -2,8 +2,7 @@ package policies_test
 
 import (
 	"context"
-	"encoding/json"
-	"os"
+	"errors"
 	"syscall"
 	"testing"
 	"time"
@@ -20,8 +19,6 @@ func cpu() int64 {
 	}
 	return u.Utime.Nano() + u.Stime.Nano()
 }
-
-var sink policies.Decision
 
 func benchRequest() (policies.Request, []policies.Record) {
 	purpose := func(cs ...string) (out []consent.Coding) {
@@ -54,39 +51,63 @@ func benchRequest() (policies.Request, []policies.Record) {
 	}, records
 }
 
-func benchDecide(b *testing.B, memo int, change func(*policies.Request)) {
-	e, err := policies.New(policies.Config{MemoEntries: memo, Timeout: time.Minute})
-	if err != nil {
-		b.Fatal(err)
-	}
-	req, records := benchRequest()
-	change(&req)
-	for i := range records {
-		records[i].Shape = e.Shape(records[i].Consent)
-	}
+// measure runs once per request and reports what it costs on the processor too.
+func measure(b *testing.B, run func(context.Context) error) {
+	b.Helper()
 	b.ReportAllocs()
 	start := cpu()
-	defer func() { b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op") }()
 	for b.Loop() {
-		if sink, err = e.Decide(context.Background(), req, records); err != nil {
+		if err := run(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if os.Getenv("SHOW") != "" {
-		j, _ := json.MarshalIndent(sink, "", " ")
-		b.Log(string(j))
+	b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkDecide compares, for one and the same question, an answer from the memo, one that OPA has to give, and OPA's
+// prepared query by itself.
+func BenchmarkDecide(b *testing.B) {
+	one, records := benchRequest()
+	open, research := one, one
+	open.Resources, research.Resources = nil, nil
+	research.Actors, research.Purpose.Code = []string{"Organization/rosa-institute"}, "HRESCH"
+	for _, c := range []struct {
+		name string
+		req  policies.Request
+	}{{"resource", one}, {"residual", open}, {"plain", research}} {
+		for _, memo := range []int{0, -1} {
+			e, err := policies.New(policies.Config{MemoEntries: memo, Timeout: time.Minute})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for i := range records {
+				records[i].Shape = e.Shape(records[i].Consent)
+			}
+			b.Run(c.name+map[int]string{0: "/memo", -1: "/ask"}[memo], func(b *testing.B) {
+				measure(b, func(ctx context.Context) error {
+					_, err := e.Decide(ctx, c.req, records)
+					return err
+				})
+			})
+			if memo < 0 {
+				b.Run(c.name+"/bare", func(b *testing.B) { measure(b, e.Bare(c.req, records)) })
+			}
+		}
 	}
 }
 
-func BenchmarkDecideHit(b *testing.B)  { benchDecide(b, 0, func(*policies.Request) {}) }
-func BenchmarkDecideMiss(b *testing.B) { benchDecide(b, -1, func(*policies.Request) {}) }
-func BenchmarkDecideMissNoResource(b *testing.B) {
-	benchDecide(b, -1, func(r *policies.Request) { r.Resources = nil })
-}
-func BenchmarkDecideMissResearch(b *testing.B) {
-	benchDecide(b, -1, func(r *policies.Request) {
-		r.Resources = nil
-		r.Actors = []string{"Organization/rosa-institute"}
-		r.Purpose.Code = "HRESCH"
+// BenchmarkShape prepares a consent that was seen before, as a replica does on loading.
+func BenchmarkShape(b *testing.B) {
+	e, err := policies.New(policies.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, records := benchRequest()
+	first := e.Shape(records[0].Consent)
+	measure(b, func(context.Context) error {
+		if e.Shape(records[0].Consent) != first {
+			return errors.New("the shape is not shared")
+		}
+		return nil
 	})
 }

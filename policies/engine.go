@@ -68,7 +68,8 @@ type Engine struct {
 	src           *sources
 	tables        *tables
 	policy, codes [32]byte
-	seed          []byte // of every memo key: what decides, beside the question
+	names         [2]string // of policy and codes, in hex
+	seed          []byte    // of every memo key: what decides, beside the question
 	query         rego.PreparedEvalQuery
 	shapes        pool
 	parsed        *memo[*ast.Term]
@@ -97,6 +98,7 @@ func open(s *sources, cfg Config) (*Engine, error) {
 	}
 	e.tables = data.Codes
 	e.policy, e.codes = s.digests()
+	e.names = [2]string{hex.EncodeToString(e.policy[:]), hex.EncodeToString(e.codes[:])}
 	w := writer(append(append([]byte{}, e.policy[:]...), e.codes[:]...))
 	w.text(string(cfg.Algorithm))
 	w.text(string(cfg.Implicit))
@@ -169,7 +171,7 @@ func (e *Engine) decide(ctx context.Context, q *question, req Request, records [
 // stamp adds what every decision names.
 func (e *Engine) stamp(d Decision, q *question, digest [32]byte) Decision {
 	d.Algorithm, d.Implicit = e.cfg.Algorithm, e.cfg.Implicit
-	d.PolicyDigest, d.CodesDigest = hex.EncodeToString(e.policy[:]), hex.EncodeToString(e.codes[:])
+	d.PolicyDigest, d.CodesDigest = e.names[0], e.names[1]
 	d.InputDigest = hex.EncodeToString(digest[:])
 	d.NextBoundary = millis(q.next)
 	return d
@@ -188,7 +190,7 @@ func (e *Engine) evaluate(ctx context.Context, q *question) (v *verdict, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	input := q.term(e.cfg, slices.Concat(e.tables.Up[q.purpose], []string{q.purpose}), e.parse)
+	input := e.input(q)
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(e.cfg.Timeout, cancel.Cancel).Stop()
 	if ctx.Done() != nil {
@@ -206,6 +208,11 @@ func (e *Engine) evaluate(ctx context.Context, q *question) (v *verdict, err err
 		return nil, errUndefined
 	}
 	return read(answer, q, e.cfg.Algorithm, e.tables)
+}
+
+// input is what OPA reads.
+func (e *Engine) input(q *question) ast.Value {
+	return q.term(e.cfg, slices.Concat(e.tables.Up[q.purpose], []string{q.purpose}), e.parse)
 }
 
 // parse returns a consent as OPA reads it.

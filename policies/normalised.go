@@ -95,6 +95,9 @@ func (n *normalised) provisions() ([]consent.Provision, error) {
 	var around []int // the latest rule at each depth
 	shift := 0
 	rooted := len(n.Rules) > 0 && n.Rules[0].Depth == 0
+	if rooted && n.Rules[0].Effect == "" {
+		n.Rules[0].Effect = n.Base // a root without type only narrows the base
+	}
 	if !rooted || n.Base != "" && n.Rules[0].Effect != n.Base {
 		out, around = []consent.Provision{{Effect: orDeny(n.Base)}}, []int{0}
 		if rooted {

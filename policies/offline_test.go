@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
 )
 
@@ -55,6 +58,32 @@ func TestDecideOffline(t *testing.T) {
 			d, err := policies.DecideOffline(t.Context(), c.in)
 			if d.Decision != c.want || (err != nil) != c.fail {
 				t.Errorf("%s, %v", d.Decision, err)
+			}
+		})
+	}
+}
+
+// TestNormalisedBase reads bases that the root rule does not state, or states otherwise (FHIR R4 with a coded OPTIN or OPTOUT).
+func TestNormalisedBase(t *testing.T) {
+	for name, c := range map[string]struct {
+		rules string
+		want  []consent.Provision
+	}{
+		"an exception to the base": {`{"path": "provision", "depth": 0, "effect": "deny", "actors": [{"role": "s|PRCP", "reference": "Organization/1"}]}`, []consent.Provision{
+			{Effect: consent.Permit},
+			{Effect: consent.Deny, Recipients: []consent.Recipient{{Role: consent.Coding{System: "s", Code: "PRCP"}, Reference: "Organization/1"}}},
+		}},
+		"a root without type":       {`{"path": "provision", "depth": 0, "effect": null, "purposes": ["s|p"]}`, []consent.Provision{{Effect: consent.Permit, Purposes: codings("s", "p")}}},
+		"no root":                   {`{"path": "provision[0]", "depth": 1, "effect": "deny"}`, []consent.Provision{{Effect: consent.Permit}, {Effect: consent.Deny}}},
+		"an exception without type": {`{"path": "provision", "depth": 0, "effect": "permit"}, {"path": "x", "depth": 1, "effect": null}`, []consent.Provision{{Effect: consent.Permit}, {Effect: consent.Deny}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rs, err := policies.ReadConsents([]byte(`{"id": "c", "status": "active", "base": "permit", "rules": [` + c.rules + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, rs[0].Consent.Provisions); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}

@@ -34,8 +34,8 @@ type pcf struct {
 	now       string // of the first row
 }
 
-// runPCF runs decisions.csv (consent, now, actor, purpose, resource, expected), each row one consent, one requester and
-// one resource under the implicit policy deny, and tokens.json where there is one.
+// runPCF runs decisions.csv (consent, now, actor, purpose, resource, expected), each row one consent, one requester (a name
+// of actors.json, or a reference) and one resource (or none) under the implicit policy deny, and tokens.json where there is one.
 func runPCF(ctx context.Context, dir fs.FS, t *tally) error {
 	e, err := New(Config{Timeout: patience})
 	if err != nil {
@@ -140,8 +140,10 @@ func (p *pcf) request(consentID, now, actor, purpose string) (Request, []Record,
 		return req, nil, fmt.Errorf("there is no consent %q", consentID)
 	}
 	refs, ok := p.actors[actor]
-	if !ok {
+	if !ok && !strings.Contains(actor, "/") {
 		return req, nil, fmt.Errorf("there is no actor %q", actor)
+	} else if !ok {
+		refs = []string{actor}
 	}
 	t, err := ParseDate(now)
 	if err != nil {
@@ -158,11 +160,13 @@ func (p *pcf) decide(ctx context.Context, at func(string) string) (string, error
 	if err != nil {
 		return "", err
 	}
-	r, ok := p.resources[at("resource")]
-	if !ok {
-		return "", fmt.Errorf("there is no resource %q", at("resource"))
+	if id := at("resource"); id != "" {
+		r, ok := p.resources[id]
+		if !ok {
+			return "", fmt.Errorf("there is no resource %q", id)
+		}
+		req.Resources = []Resource{r}
 	}
-	req.Resources = []Resource{r}
 	d, err := p.engine.Decide(ctx, req, records)
 	if err == nil && at("expected") != d.Decision && at("expected") == d.ConsentDecision {
 		return d.ConsentDecision, nil

@@ -4,7 +4,7 @@
 package volens.labels
 
 # METADATA
-# title: E1. The highest confidentiality mark of a resource counts, as a rank from U (0) to V (5); E4, none counts as the lowest for permits
+# title: E1. A permit of a mark covers what is marked so or lower, by the highest mark; E4, none is covered by no mark
 words.permit[k] := others(resource) | {mark |
 	highest := max({data.codes.confidentiality[label] | some label in resource.labels})
 	some mark, rank in data.codes.confidentiality

@@ -6,22 +6,26 @@ package volens.residual
 import data.volens.matching
 
 # METADATA
-# title: J1, J2. What remains to be asked of each resource, by rule, without the rules that cannot match what is asked for
+# title: J1, J2. What remains to be asked of each resource, by rule; all, where no types are asked for
+left(rules, ranked) := {r: asks |
+	some [_, r] in ranked
+	asks := rules[r].asks
+} if {
+	input.request.types == set()
+}
+
+# METADATA
+# title: J1, J2. Less what the types asked for answer, without the rules that cannot match them
 left(rules, ranked) := {r: rest |
 	some [_, r] in ranked
 	rest := rules[r].asks - answered(rules[r])
+} if {
+	input.request.types != set()
 }
-
-# METADATA
-# title: J1. Where no types are asked for, nothing is answered
-answered(_) := set() if input.request.types == set()
 
 # METADATA
 # title: J1. A rule that is silent on types can match
-answered(rule) := among(rule, ["codes"]) if {
-	input.request.types != set()
-	rule.types == set()
-}
+answered(rule) := among(rule, ["codes"]) if rule.types == set()
 
 # METADATA
 # title: J1. A rule can match when it names some of the types asked for
@@ -30,7 +34,6 @@ answered(rule) := among(rule, ["types", "codes"]) if rule.types & input.request.
 # METADATA
 # title: J1. Types that are no resource types, of the rule or asked for, exclude nothing, since a resource can have several
 answered(rule) := among(rule, ["codes"]) if {
-	input.request.types != set()
 	rule.types != set()
 	rule.types & input.request.types == set()
 	false in {rule.plain, input.request.plain}
