@@ -50,6 +50,9 @@ func unmarshal(b []byte, v any) error {
 
 // unmarshalAny is unmarshal without the check of texts.
 func unmarshalAny(b []byte, v any) error {
+	if bytes.Equal(bytes.TrimSpace(b), []byte("null")) {
+		return consent.Errorf(consent.Malformed, "the body is null: send an object")
+	}
 	if deeper(b, maxDepth) {
 		return consent.Errorf(consent.Malformed, "the body nests deeper than %d levels", maxDepth)
 	}

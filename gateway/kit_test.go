@@ -25,10 +25,10 @@ const hour = consent.Millis(3_600_000)
 // world is a running node with what these tests need of it.
 type world struct {
 	*nodetest.World
-	t *testing.T
+	t testing.TB
 }
 
-func start(t *testing.T, change func(*node.Config)) *world {
+func start(t testing.TB, change func(*node.Config)) *world {
 	t.Helper()
 	return &world{nodetest.Start(t, change), t}
 }
@@ -127,7 +127,7 @@ type reply struct {
 	body []byte
 }
 
-func (r reply) problem(t *testing.T) api.Problem {
+func (r reply) problem(t testing.TB) api.Problem {
 	t.Helper()
 	var p api.Problem
 	if r.Header.Get("Content-Type") != api.ProblemType {
@@ -229,3 +229,13 @@ func reason(d policies.Decision, code string) bool {
 }
 
 var errStop = errors.New("stop")
+
+func decode(t testing.TB, r reply, v any) {
+	t.Helper()
+	if r.StatusCode/100 != 2 {
+		t.Fatalf("%s %s: %d %s", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.body)
+	}
+	if err := json.Unmarshal(r.body, v); err != nil {
+		t.Fatalf("%s: %v", r.body, err)
+	}
+}

@@ -61,7 +61,34 @@ func unmarshalMessage(b []byte, m *consent.Message) error {
 	if deeper(b, maxDepth) {
 		return consent.Errorf(consent.Malformed, "the body nests deeper than %d levels", maxDepth)
 	}
-	return m.UnmarshalJSON(b)
+	if err := m.UnmarshalJSON(b); err != nil {
+		return unreadable(b, consent.CodeOf(err))
+	}
+	return nil
+}
+
+// unreadable says where a message that cannot be read went wrong, in words of ours alone.
+func unreadable(b []byte, code consent.Code) error {
+	var raw struct {
+		Type     string           `json:"type"`
+		Body     jsontext.Value   `json:"body"`
+		Openings consent.Openings `json:"openings"`
+		Sigs     []jsontext.Value `json:"sigs"`
+	}
+	if err := unmarshalAny(b, &raw); err != nil {
+		return err
+	}
+	body, known := consent.NewBody(raw.Type)
+	if !known {
+		return consent.Errorf(consent.Malformed, "there is no such type of message")
+	}
+	if err := unmarshalAny(raw.Body, body); err != nil {
+		return err
+	}
+	if code == consent.BadSignature {
+		return consent.Errorf(code, "a signature is 0x and 130 lower-case hex digits, r, s and v; s in the lower half, v 1b or 1c")
+	}
+	return consent.Errorf(consent.Malformed, "a member of the message is missing, or null: every one is there, a list without values is []")
 }
 
 // mayBring says whether a principal may bring a message at all. What the message may do is decided by its signatures.
