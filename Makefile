@@ -5,7 +5,6 @@ LINT_VERSION := v2.5.0
 VULN_VERSION := v1.1.4
 LINT         := bin/golangci-lint-$(LINT_VERSION)
 VULN         := bin/govulncheck-$(VULN_VERSION)
-LISTEN       ?= localhost:8080
 
 # Packages whose promises are about concurrency. The whole suite under the race detector takes hours and finds no more.
 RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
@@ -17,7 +16,7 @@ help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build and start the demo on localhost:8080
-	bin/volens demo --listen $(LISTEN)
+	bin/volens demo
 
 build: ## build bin/volens
 	go build -trimpath -o bin/ ./cmd/...
