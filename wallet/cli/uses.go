@@ -36,8 +36,10 @@ func (a *app) proved(ctx context.Context, anew bool, run func(p *person, v onlin
 		if err != nil {
 			return err
 		}
-		if err := p.Wallet.Save(); err != nil {
-			return err
+		if v.Changed {
+			if err := p.Wallet.Save(); err != nil {
+				return err
+			}
 		}
 		return run(p, v)
 	})

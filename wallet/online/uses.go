@@ -62,10 +62,11 @@ type Verified struct {
 	Statement proof.Statement
 	Before    proof.Seen // what had been verified before
 	Now       proof.Seen
+	Changed   bool // the book holds something new: save the wallet
 }
 
 // Verify fetches every use that the wallet has not verified yet, or all with anew, checks them with the keys and the state
-// that the wallet has, and notes the new state in the book; saving is the caller's. Nothing that the gateway says counts
+// that the wallet has, and notes the new state in the book; saving it, if it changed, is the caller's. Nothing that the gateway says counts
 // before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
 func Verify(ctx context.Context, c *client.Client, s *wallet.Subject, anew bool) (Verified, error) {
 	u, err := usesLogOf(s)
@@ -101,5 +102,6 @@ func Verify(ctx context.Context, c *client.Client, s *wallet.Subject, anew bool)
 		return out, err
 	}
 	u.Salt = out.Now.SubjectSalt
+	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq
 	return out, setUsesLog(s, u)
 }
