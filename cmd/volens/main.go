@@ -81,7 +81,7 @@ Begin with "volens demo", which runs a small world on this machine, or "volens d
 	add("start", demoCommand(env))
 	add("people", cli.Commands(env)...)
 	add("operate", serveCommand(), ledgerCommand(), policyCommand(env), benchCommand())
-	root.AddCommand(versionCommand(env), exitCodesTopic())
+	root.AddCommand(versionCommand(env), exitCodesTopic(), debugCommand())
 	return root
 }
 
