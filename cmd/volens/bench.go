@@ -48,7 +48,7 @@ disk before its answer, every consent too.`,
 	one := func(name, short string, run func(context.Context, bench.Options) ([]bench.Result, error)) *cobra.Command {
 		return &cobra.Command{
 			Use: name, Short: short, Args: cobra.NoArgs,
-			RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, name != "consents", run) },
+			RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, run) },
 		}
 	}
 	c.AddCommand(
@@ -94,14 +94,14 @@ func (f *benchFlags) verify(ctx context.Context, o bench.Options) ([]bench.Resul
 }
 
 // run makes the ledger, unless it is there, and runs one benchmark.
-func (f *benchFlags) run(cmd *cobra.Command, filled bool, run func(context.Context, bench.Options) ([]bench.Result, error)) (err error) {
+func (f *benchFlags) run(cmd *cobra.Command, run func(context.Context, bench.Options) ([]bench.Result, error)) (err error) {
 	dir, done, err := f.folder()
 	if err != nil {
 		return err
 	}
 	defer done()
 	o := bench.Options{Dir: dir, URL: f.url, Shape: f.Shape, Clients: f.clients, For: f.duration}
-	if _, _, missing := node.ReadGenesis(node.Under(dir)); filled && missing != nil {
+	if _, _, missing := node.ReadGenesis(node.Under(dir)); missing != nil {
 		say(cmd, "making a ledger of %d subjects with %d consents each", f.Subjects, f.Consents)
 		if err := bench.Make(cmd.Context(), node.Under(dir), f.Shape, nil); err != nil {
 			return err
@@ -140,16 +140,15 @@ func (f *benchFlags) folder() (dir string, done func(), err error) {
 func (f *benchFlags) all(cmd *cobra.Command) error {
 	rows := []struct {
 		shape bench.Shape
-		fill  bool
 		run   func(context.Context, bench.Options) ([]bench.Result, error)
 	}{
-		{bench.Shape{Subjects: 100_000, Consents: 10, Forms: 200, Members: 10}, true, f.decisions},
-		{bench.Shape{Subjects: 100_000, Consents: 10, Members: 10, Unique: true}, true, f.decisions},
-		{bench.Shape{Subjects: 1_000, Consents: 1, Forms: 200, Members: 10}, true, f.decisions},
-		{bench.Shape{Subjects: 1_000_000, Consents: 1, Forms: 200, Members: 10}, true, f.decisions},
-		{bench.Shape{Members: 1}, false, bench.Consents},
-		{bench.Shape{Subjects: 10_000, Consents: 10, Forms: 200, Members: 10}, true, bench.Mixed},
-		{bench.Shape{Subjects: 100_000, Consents: 9, Forms: 200, Members: 10}, true, f.verify},
+		{bench.Shape{Subjects: 100_000, Consents: 10, Forms: 200, Members: 10}, f.decisions},
+		{bench.Shape{Subjects: 100_000, Consents: 10, Members: 10, Unique: true}, f.decisions},
+		{bench.Shape{Subjects: 1_000, Consents: 1, Forms: 200, Members: 10}, f.decisions},
+		{bench.Shape{Subjects: 1_000_000, Consents: 1, Forms: 200, Members: 10}, f.decisions},
+		{bench.Shape{Members: 1}, bench.Consents},
+		{bench.Shape{Subjects: 10_000, Consents: 10, Forms: 200, Members: 10}, bench.Mixed},
+		{bench.Shape{Subjects: 100_000, Consents: 9, Forms: 200, Members: 10}, f.verify},
 	}
 	for _, row := range rows {
 		g := *f
@@ -158,7 +157,7 @@ func (f *benchFlags) all(cmd *cobra.Command) error {
 		if row.shape.Unique {
 			run = g.decisions
 		}
-		if err := g.run(cmd, row.fill, run); err != nil {
+		if err := g.run(cmd, run); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,8 @@ type server struct {
 	url  string
 	host string
 	p    node.Paths
+
+	ledger consent.Hash // set by enrol
 }
 
 func (o Options) start(ctx context.Context) (*server, error) {
@@ -75,6 +77,7 @@ func (s *server) token(ctx context.Context, m consent.MemberID) (string, error) 
 // asker makes requests for random subjects.
 type asker struct {
 	subjects int
+	unique   bool
 	names    access.Pseudonyms
 	members  []asking
 	host     string
@@ -94,7 +97,7 @@ func (s *server) asker(ctx context.Context, shape Shape) (*asker, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &asker{subjects: shape.Subjects, names: names, host: s.host}
+	a := &asker{subjects: shape.Subjects, unique: shape.Unique, names: names, host: s.host}
 	for i := range shape.Members {
 		m := asking{id: memberID(i)}
 		if m.token, err = s.token(ctx, m.id); err != nil {
@@ -123,11 +126,16 @@ func (s *server) asker(ctx context.Context, shape Shape) (*asker, error) {
 // next is a request for a random subject by a random member.
 func (a *asker) next(r *mrand.Rand) request {
 	m := a.members[r.IntN(len(a.members))]
-	p, err := a.names.Of(m.id, handleOf(r.IntN(a.subjects)))
+	i := r.IntN(a.subjects)
+	p, err := a.names.Of(m.id, handleOf(i))
 	if err != nil {
 		return nil
 	}
 	b := m.bodies[r.IntN(len(m.bodies))]
+	if a.unique { // the purpose that the subject's consents speak of, so that one of them always matters and no two inputs are alike
+		each := len(m.bodies) / len(purposes)
+		b = m.bodies[i%len(purposes)*each+r.IntN(each)]
+	}
 	body := make([]byte, 0, 512)
 	body = append(append(append(body, b[0]...), p...), b[1]...)
 	return render(a.host, api.PathAccess, m.token, body)
@@ -194,8 +202,21 @@ func (p *patient) grants(ledger consent.Hash, n int, c consent.Consent) ([]conse
 	return ms, nil
 }
 
-// enrol opens and claims subjects through the ledger.
+// enrol opens and claims subjects, as their custodian's system would. Slots begin at firstSlot.
 func (s *server) enrol(ctx context.Context, firstSlot, n int) ([]*patient, error) {
+	token, err := s.token(ctx, custodian)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(s.url, client.Options{Token: client.Bearer(token)})
+	if err != nil {
+		return nil, err
+	}
+	info, err := c.Ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.ledger = info.ID
 	out, errs := make([]*patient, n), make([]error, n)
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, 64)
@@ -203,14 +224,14 @@ func (s *server) enrol(ctx context.Context, firstSlot, n int) ([]*patient, error
 		wg.Go(func() {
 			limit <- struct{}{}
 			defer func() { <-limit }()
-			out[i], errs[i] = s.enrolOne(ctx, firstSlot+i)
+			out[i], errs[i] = s.enrolOne(ctx, c, firstSlot+i)
 		})
 	}
 	wg.Wait()
 	return out, errors.Join(errs...)
 }
 
-func (s *server) enrolOne(ctx context.Context, i int) (*patient, error) {
+func (s *server) enrolOne(ctx context.Context, c *client.Client, slot int) (*patient, error) {
 	h := random()
 	p := &patient{handle: consent.SubjectID(h[:16]), salt: random()}
 	var err error
@@ -219,7 +240,7 @@ func (s *server) enrolOne(ctx context.Context, i int) (*patient, error) {
 	}
 	code := random()
 	open := consent.Message{Body: &consent.SubjectOpen{
-		Handle: p.handle, Custodian: custodian, Slot: consent.Uint64(i), CodeCommit: consent.CodeCommitment(code), Salt: random(), //nolint:gosec // not negative
+		Handle: p.handle, Custodian: custodian, Slot: consent.Uint64(slot), CodeCommit: consent.CodeCommitment(code), Salt: random(), //nolint:gosec // not negative
 	}}
 	claim := consent.Message{
 		Body: &consent.SubjectClaim{
@@ -227,16 +248,11 @@ func (s *server) enrolOne(ctx context.Context, i int) (*patient, error) {
 		},
 		Openings: consent.Openings{Code: &code, NewKeySalt: &p.salt},
 	}
-	id := s.n.Ledger.ID()
-	if err := errors.Join(open.Sign(id, consenttest.Persona(string(custodian))), claim.Sign(id, p.key)); err != nil {
+	if err := errors.Join(open.Sign(s.ledger, consenttest.Persona(string(custodian))), claim.Sign(s.ledger, p.key)); err != nil {
 		return nil, err
 	}
 	for _, m := range []consent.Message{open, claim} {
-		v, err := consent.Verify(id, m)
-		if err == nil {
-			_, err = s.n.Ledger.Submit(ctx, v)
-		}
-		if err != nil {
+		if _, err := c.Submit(ctx, m); err != nil {
 			return nil, err
 		}
 	}
@@ -252,7 +268,7 @@ func (s *server) signed(ps []*patient, clients, n int) ([][]consent.Message, err
 	out := make([][]consent.Message, clients)
 	for i, p := range ps {
 		c := i % clients
-		ms, err := p.grants(s.n.Ledger.ID(), min(consentsEach, n-len(out[c])), form(i%200, 1, false))
+		ms, err := p.grants(s.ledger, min(consentsEach, n-len(out[c])), form(i%200, 1, false))
 		if err != nil {
 			return nil, err
 		}
@@ -261,26 +277,26 @@ func (s *server) signed(ps []*patient, clients, n int) ([][]consent.Message, err
 	return out, nil
 }
 
-// Consents measures signed consents: over HTTP with receipt, and in process.
+// Consents measures signed consents: over HTTP with receipt, and, unless the node is another process, in process. The node
+// has a ledger that Make made.
 func Consents(ctx context.Context, o Options) ([]Result, error) {
-	if err := Make(ctx, node.Under(o.Dir), Shape{Members: 1}, nil); err != nil {
-		return nil, err
-	}
 	s, err := o.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	perClient := max(int(o.For.Seconds()*150), 20)
 	each := (perClient + consentsEach - 1) / consentsEach // patients of each client
-	ps, err := s.enrol(ctx, 0, 2*o.Clients*each)
-	var over, in Result
+	ps, err := s.enrol(ctx, o.Shape.Subjects, 2*o.Clients*each)
+	var rs []Result
 	if err == nil {
-		over, err = s.consentsHTTP(ctx, o, ps[:o.Clients*each], perClient)
+		rs = make([]Result, 1)
+		rs[0], err = s.consentsHTTP(ctx, o, ps[:o.Clients*each], perClient)
 	}
-	if err == nil {
-		in, err = s.consentsInProcess(ctx, o, ps[o.Clients*each:], perClient)
+	if err == nil && s.n != nil {
+		rs = append(rs, Result{})
+		rs[1], err = s.consentsInProcess(ctx, o, ps[o.Clients*each:], perClient)
 	}
-	return []Result{over, in}, errors.Join(err, s.close(ctx))
+	return rs, errors.Join(err, s.close(ctx))
 }
 
 func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n int) (Result, error) {
@@ -329,7 +345,7 @@ func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient
 			for _, m := range q {
 				t := time.Now()
 				var v consent.Verified
-				if v, err = consent.Verify(s.n.Ledger.ID(), m); err != nil {
+				if v, err = consent.Verify(s.ledger, m); err != nil {
 					break
 				}
 				if _, err = s.n.Ledger.Submit(ctx, v); err != nil {

@@ -44,6 +44,9 @@ func TestDecisions(t *testing.T) {
 
 func TestConsents(t *testing.T) {
 	o := bench.Options{Dir: t.TempDir(), Clients: number("CLIENTS", 4), For: time.Duration(number("MS", 300)) * time.Millisecond}
+	if err := bench.Make(context.Background(), node.Under(o.Dir), bench.Shape{Members: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
 	rs, err := bench.Consents(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)

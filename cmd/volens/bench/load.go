@@ -29,7 +29,7 @@ type Shape struct {
 	Subjects int
 	Consents int  // of each subject
 	Forms    int  // different consents; subjects draw from them at random
-	Unique   bool // every consent is of its own shape instead
+	Unique   bool // every consent is of its own shape instead; each member asks one consent of each subject
 	Members  int  // requesting members
 }
 

@@ -71,13 +71,13 @@ func (s *server) mixed(ctx context.Context, o Options) ([]Result, error) {
 func (s *server) givesAndRevokes(p *patient, token string, n int) ([]request, error) {
 	var out []request
 	for range n / 2 {
-		ms, err := p.grants(s.n.Ledger.ID(), 1, form(0, 1, false))
+		ms, err := p.grants(s.ledger, 1, form(0, 1, false))
 		if err != nil {
 			return nil, err
 		}
 		b := &consent.ConsentRevoke{Handle: p.handle, Seq: p.seq + 1, Prev: p.prev, Consent: p.seq, Salt: random()}
 		m := consent.Message{Body: b, Openings: consent.Openings{KeySalt: &p.salt}}
-		if err := m.Sign(s.n.Ledger.ID(), p.key); err != nil {
+		if err := m.Sign(s.ledger, p.key); err != nil {
 			return nil, err
 		}
 		p.seq, p.prev = p.seq+1, consent.Commitment(b)
