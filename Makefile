@@ -19,7 +19,7 @@ run: build ## build and start the demo on localhost:8080
 	bin/volens demo
 
 build: ## build bin/volens
-	go build -trimpath -o bin/ ./cmd/...
+	go build -o bin/ ./cmd/...
 
 test: ## everything: format, vet, lint, tests, tests under the race detector, known vulnerabilities
 	@failed=; for stage in check-format vet lint go-test go-race vulnerabilities; do \
