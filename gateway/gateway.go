@@ -43,9 +43,12 @@ type Config struct {
 	Custodian  *Custodian // who opens subjects here; nil on a gateway without
 	Store      Store      // the custodian's records; nil: nothing to fetch
 	Info       api.Ledger // the constant part of GET /v1/ledger
-	Origin     string     // scheme://host[:port] as clients see it
-	Log        *slog.Logger
-	Now        func() time.Time
+	// Fenced says why nothing may be acknowledged any more: some storage of the node failed, not always the one that a
+	// request would use. nil: the use log's own.
+	Fenced func() error
+	Origin string // scheme://host[:port] as clients see it
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // Gateway serves a Config. It is an http.Handler.
@@ -77,6 +80,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	if cfg.Info.Implicit == "" {
 		cfg.Info.Implicit = policies.ImplicitDeny
+	}
+	if cfg.Fenced == nil {
+		cfg.Fenced = cfg.Uses.Fenced
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics()}
 	g.access = access.New(access.Config{
@@ -180,6 +186,8 @@ func (g *Gateway) Sweep(ctx context.Context) {
 	}
 }
 
+func (g *Gateway) broken() bool { return g.cfg.Fenced() != nil }
+
 // now is the time as records have it.
 func (g *Gateway) now() consent.Millis { return consent.Millis(g.cfg.Now().UnixMilli()) }
 
@@ -200,6 +208,10 @@ func (g *Gateway) guard(row api.Route) gin.HandlerFunc {
 		}
 	}
 	return func(c *gin.Context) {
+		if c.Request.Method != http.MethodGet && g.broken() {
+			problem(c, consent.Fenced, "storage failed; nothing is acknowledged until the node was started again")
+			return
+		}
 		if anyone {
 			return
 		}

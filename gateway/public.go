@@ -61,7 +61,7 @@ func (g *Gateway) readyz(c *gin.Context) {
 	if err := g.cfg.Replica.Fresh(); err != nil {
 		r.Ready, r.Why = false, "the replica is behind the ledger"
 	}
-	if g.cfg.Uses.Fenced() != nil {
+	if g.broken() {
 		r.Ready, r.Why = false, "storage failed; nothing can be put on record"
 	}
 	status := http.StatusOK

@@ -10,9 +10,13 @@ import (
 )
 
 // Permits counts the permits on record under each consent of a subject. It reads the subject's whole chain, so it is asked
-// once when a subject with a limited consent comes into memory, and counted on from there.
+// once when a subject with a limited consent comes into memory, and counted on from there. A use that is still on its way
+// to the disk, because nobody waited for it, counts.
 func Permits(ctx context.Context, log *uses.Log, h consent.SubjectID, slot consent.Uint64) (map[consent.Uint64]uint64, error) {
 	n := map[consent.Uint64]uint64{}
+	if err := log.Journal().Sync(); err != nil {
+		return nil, err
+	}
 	s, err := log.Statement(ctx, slot, h, uses.Query{Limit: uses.MaxPage})
 	if consent.CodeOf(err) == consent.NotFound { // nothing on record yet
 		return n, nil

@@ -21,6 +21,9 @@ type ringFile struct {
 	size   int64
 }
 
+// Fenced is nil until the first write to disk that failed; from then on the vault seals, erases and rotates nothing.
+func (v *Vault) Fenced() error { return v.fenced() }
+
 // fenced returns why the vault takes no more writes.
 func (v *Vault) fenced() error {
 	if e := v.fault.Load(); e != nil {

@@ -295,7 +295,7 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 	gc := gateway.Config{
 		Ledger: n.Ledger, LedgerLog: n.Ledger.Log(), Genesis: genesis, Replica: n.Replica, Engine: n.Engine, Archive: n.unarchive,
 		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Info: info, Origin: n.url,
-		Log: n.cfg.Log, Now: n.cfg.Now,
+		Fenced: n.fenced, Log: n.cfg.Log, Now: n.cfg.Now,
 	}
 	m, k, ok, err := readCustodian(filepath.Join(p.Keys, custodianKeyFile))
 	if ok {
@@ -404,11 +404,17 @@ func (n *Node) Wait(ctx context.Context) error {
 		case err := <-n.failed:
 			return err
 		case <-t.C:
-			if err := errors.Join(n.Ledger.Log().Fenced(), n.Uses.Fenced(), n.Replica.Failed()); err != nil {
+			if err := n.fenced(); err != nil {
 				return fmt.Errorf("storage failed, nothing is acknowledged any more: %w", err)
 			}
 		}
 	}
+}
+
+// fenced is why nothing may be acknowledged any more. Whichever storage failed, all of the node stops: one log that goes on
+// alone would promise what the others cannot keep.
+func (n *Node) fenced() error {
+	return errors.Join(n.Ledger.Log().Fenced(), n.Uses.Fenced(), n.Uses.Journal().Fenced(), n.Vault.Fenced(), n.Replica.Failed())
 }
 
 // Close stops serving and closes everything, newest first.
