@@ -65,7 +65,9 @@ func TestBadInput(t *testing.T) {
 			n++
 			refusedBody(t, path+": "+how, r)
 		}
-		spoil(body, func(how, text string) { check(how+" "+cutTo(text, 200), w.direct(path, token, strings.NewReader(text))) })
+		spoil(body, func(how, text string) {
+			check(how+" "+cutTo(text, 200), w.direct(path, token, strings.NewReader(text)))
+		})
 		for how, text := range whole(body.String()) {
 			check(how, w.direct(path, token, strings.NewReader(text)))
 			check(how+", chunked", w.direct(path, token, io.MultiReader(strings.NewReader(text))))

@@ -74,6 +74,9 @@ func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.Acces
 			parsed = append(parsed, r)
 		}
 	}
+	if len(parsed) > access.MaxResources {
+		return nil, nil, consent.Errorf(consent.TooLarge, "more than %d resources match: ask for some types, or by name", access.MaxResources)
+	}
 	return raw, parsed, nil
 }
 
@@ -86,11 +89,13 @@ func wanted(req api.AccessRequest, r policies.Resource) bool {
 	})
 }
 
-// flows is an answer with the resources that it lets through, and without a word on the others.
+// flows is an answer with the resources that it lets through: all that it names, for what is withheld was decided apart.
 func flows(a *access.Answer, raw map[string]json.RawMessage) api.Access {
 	out := a.Access
 	out.Resources = nil
-	out.Reasons = slices.DeleteFunc(slices.Clone(out.Reasons), func(r policies.Reason) bool { return r.Code == "withheld" })
+	if a.Decision.Decision != policies.Permit {
+		return out
+	}
 	for _, r := range a.Resources {
 		if r.Decision == policies.Permit {
 			out.Data = append(out.Data, raw[r.Type+"/"+r.ID])

@@ -3,11 +3,14 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
@@ -239,3 +242,20 @@ func decode(t testing.TB, r reply, v any) {
 		t.Fatalf("%s: %v", r.body, err)
 	}
 }
+
+// clock is a clock that tests move.
+type clock struct{ offset atomic.Int64 }
+
+func newClock() *clock { return &clock{} }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+func (c *clock) set(t time.Time) { c.offset.Store(int64(time.Until(t))) }
+
+// memberAt is Member for a node with a moved clock.
+func (w *world) memberAt(id consent.MemberID, c *clock) *client.Client {
+	w.t.Helper()
+	return w.Client().Member(client.Credentials{Member: id, Key: consenttest.Persona(string(id)), Now: c.now})
+}
+
+func hash(text string) consent.Hash { return sha256.Sum256([]byte(text)) }

@@ -211,15 +211,15 @@ func (g *Gateway) submitFenced(ctx context.Context, v consent.Verified, h consen
 		return r, nil
 	}
 	fence := g.cfg.Replica.Fence(h)
-	r, err := g.fenced(ctx, v, fence)
+	r, err := g.submitBehind(ctx, v, fence)
 	if unsettled(err) {
 		g.unsettled.add(v, fence)
 	}
 	return r, err
 }
 
-// fenced submits a message behind its fence, and lifts the fence when the outcome is known.
-func (g *Gateway) fenced(ctx context.Context, v consent.Verified, fence *replica.Fence) (network.Receipt, error) {
+// submitBehind submits a message behind its fence, and lifts the fence when the outcome is known.
+func (g *Gateway) submitBehind(ctx context.Context, v consent.Verified, fence *replica.Fence) (network.Receipt, error) {
 	r, err := g.cfg.Ledger.Submit(ctx, v)
 	if err == nil {
 		if err = g.cfg.Replica.Wait(ctx, r.Position); err != nil {

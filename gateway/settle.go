@@ -43,7 +43,7 @@ func (g *Gateway) settle(ctx context.Context) {
 	g.unsettled.mu.Unlock()
 	for _, m := range queue {
 		attempt, cancel := context.WithTimeout(ctx, submitTimeout)
-		if _, err := g.fenced(attempt, m.v, m.fence); unsettled(err) {
+		if _, err := g.submitBehind(attempt, m.v, m.fence); unsettled(err) {
 			g.unsettled.add(m.v, m.fence)
 		}
 		cancel()

@@ -16,7 +16,6 @@ package access
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -133,34 +132,21 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 func (s *Service) begin(ctx context.Context, who Requester, req api.AccessRequest, view *replica.View) (*Pending, error) {
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
-	d, recs := s.decide(ctx, q, view)
-	if flowing := permitted(req.Resources, d); who.Part && len(flowing) > 0 && len(flowing) < len(req.Resources) {
-		// Only what flows is released, so that is what the use says: it is decided by itself.
-		withheld := len(req.Resources) - len(flowing)
-		req.Resources, q.Resources = flowing, flowing
+	var d, shown policies.Decision
+	var recs []policies.Record
+	if who.Part {
+		d, shown, recs = s.part(ctx, &req, &q, view)
+	} else {
 		d, recs = s.decide(ctx, q, view)
-		d.Reasons = append(slices.Clone(d.Reasons), policies.Reason{
-			Rule: "0", Code: "withheld", Text: fmt.Sprintf("%d resources that were asked for were withheld.", withheld),
-		})
+		shown = d
 	}
 	use := s.use(who, req, q, d, view)
 	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, recs))
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Access: api.Access{Decision: d, Position: consent.Uint64(view.Position)}, Handle: view.Handle, view: view}
+	a := &Answer{Access: api.Access{Decision: shown, Position: consent.Uint64(view.Position)}, Handle: view.Handle, view: view}
 	return &Pending{a, pending}, nil
-}
-
-// permitted are the resources that a decision which refuses the whole lets through.
-func permitted(rs []api.Resource, d policies.Decision) []api.Resource {
-	var out []api.Resource
-	for i, r := range d.Resources {
-		if r.Decision == policies.Permit && i < len(rs) {
-			out = append(out, rs[i])
-		}
-	}
-	return out
 }
 
 // Wait returns the answer when its use is durable.
@@ -206,6 +192,11 @@ func (s *Service) refused(why error) policies.Decision {
 	if why == replica.ErrPending { //nolint:errorlint // the sentinel itself
 		code, text = "revocation-pending", "A change to these consents is on its way, so nothing is decided now."
 	}
+	return s.refusal(code, text)
+}
+
+// refusal is a denial by the gateway itself, before or beside the policies.
+func (s *Service) refusal(code, text string) policies.Decision {
 	return policies.Decision{
 		Decision: policies.Deny, ConsentDecision: policies.NoConsent,
 		Reasons:      []policies.Reason{{Rule: "0", Code: code, Text: text}},
@@ -217,10 +208,10 @@ func (s *Service) refused(why error) policies.Decision {
 // asserted is what a member may assert of its own people: never an organisation.
 var asserted = regexp.MustCompile(`^(Practitioner|PractitionerRole|Group|CareTeam|HealthcareService|Device)/[A-Za-z0-9.-]{1,64}$`)
 
-const (
-	maxGroups    = 16
-	maxResources = 256
-)
+// MaxResources is how many resources one request names at most.
+const MaxResources = 256
+
+const maxGroups = 16
 
 // Check reports whether a request can be decided at all: Malformed or TooLarge when not. Begin checks it too; a batch asks
 // beforehand, so that one bad request puts nothing on record for the others.
@@ -245,8 +236,8 @@ func check(req api.AccessRequest) error {
 	switch {
 	case len(req.Actor.Groups) > maxGroups:
 		return consent.Errorf(consent.TooLarge, "an actor is in at most %d groups", maxGroups)
-	case len(req.Resources) > maxResources:
-		return consent.Errorf(consent.TooLarge, "a request names at most %d resources", maxResources)
+	case len(req.Resources) > MaxResources:
+		return consent.Errorf(consent.TooLarge, "a request names at most %d resources", MaxResources)
 	case req.Purpose.Code == "":
 		return consent.Errorf(consent.Malformed, "a request has a purpose")
 	case len(req.Emergency) > 1000 || len(req.RequestID) > 128:
@@ -314,6 +305,11 @@ func (s *Service) use(who Requester, req api.AccessRequest, q policies.Request, 
 	}
 	for _, r := range req.Resources {
 		u.Resources = append(u.Resources, r.Type+"/"+r.ID)
+		for _, l := range r.Labels {
+			if !slices.Contains(u.Labels, l) {
+				u.Labels = append(u.Labels, l)
+			}
+		}
 	}
 	for _, o := range d.Obligations {
 		u.Obligations = append(u.Obligations, o.ID.Code)
