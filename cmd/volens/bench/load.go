@@ -187,7 +187,7 @@ func fill(ctx context.Context, lc embedded.Config, v *vault.Vault, s Shape, prog
 			err = w.open(h, consent.Uint64(i)) //nolint:gosec // not negative
 		}
 		for j := range s.Consents {
-			c := consent.Consent{}
+			var c consent.Consent
 			if s.Unique {
 				c = form(i*s.Consents+j, s.Members, true)
 			} else {
