@@ -61,6 +61,7 @@ type Subject struct {
 	UseLog     Log                        `json:"useLog"`
 	LastUse    UseMark                    `json:"lastUse"`
 	Guardians  *consent.Guardians         `json:"guardians,omitempty"`
+	Delegation *consent.Delegate          `json:"delegation,omitempty"` // somebody else's handle, for whom the person acts
 	Records    []Record                   `json:"records"`
 	Sections   map[string]json.RawMessage `json:"sections,omitempty"` // free for programs on top, by name
 }

@@ -12,8 +12,14 @@
 // handles share a path. g is the generation: 0, and one more after every key rotation. u is the use: 0 the signing key,
 // with which the person also signs in; 1 the 32-byte salt of the key's commitment; 2 the salt of the guardians'
 // commitment. So the phrase and the list of handles bring everything back that is needed to sign: the generation is found
-// by trying which one opens the commitment that the ledger shows (see Wallet.FindGeneration). A delegate or guardian
-// signs with a key of her own made in the same way from a random id. Path 8080'/h0' with h0 above 15 is free for later.
+// by trying which one opens the commitment that the ledger shows (see Wallet.FindGeneration).
+//
+// Who acts for somebody else, as a delegate or as a guardian in a recovery, signs with the key that her own wallet derives
+// for that handle, in generation 0: her phrase and the handle bring it back, nothing joins it to her own handles or to
+// others she acts for, and she can tell its address as soon as she is told the handle. A book holds a handle in one
+// role only.
+//
+// The path 8080'/h0' with h0 above 15 is free for later.
 //
 // # The file
 //

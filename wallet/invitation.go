@@ -48,6 +48,18 @@ func (v Invitation) Format() (string, error) {
 	return text, nil
 }
 
+// Reminder is the invitation without a code that brings a handle of the book back.
+func (b *Book) Reminder(s *Subject) (Invitation, error) {
+	ledger, pinned := b.Ledger(s.Ledger)
+	if !pinned {
+		return Invitation{}, ErrPinned
+	}
+	return Invitation{
+		Server: s.Gateway, Handle: s.Handle, Seq: s.Seq, Prev: s.Prev, Ledger: ledger.ID, Genesis: ledger.Genesis,
+		Key: ledger.Log.Key, UsesKey: s.UseLog.Key,
+	}, nil
+}
+
 // ParseInvitation reads the text of an invitation. There is one spelling of each: Format gives the same text back.
 func ParseInvitation(text string) (Invitation, error) {
 	encoded, ok := strings.CutPrefix(text, invitationPrefix)

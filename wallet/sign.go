@@ -75,6 +75,9 @@ func (w *Wallet) sign(
 	fields := append(Describe(body, names),
 		Field{Path: "ledger", Label: "On the ledger", Value: fmt.Sprintf("%s (%s)", Escape(ledger.Name), ledger.ID), Detail: true},
 		Field{Path: "signer", Label: "With the key", Value: key.Address().String(), Warning: foreign(body, handle), Detail: true})
+	if d := s.Delegation; d != nil {
+		fields = append(fields, Field{Path: "delegation", Label: "You act for somebody else", Value: fmt.Sprintf("as the %s of delegation %d", Escape(d.Kind), d.Seq)})
+	}
 	if err := agree(ctx, fields, confirm); err != nil {
 		return nil, err
 	}

@@ -263,8 +263,12 @@ func (w *Wallet) Key(handle consent.SubjectID) (sig.Key, error) {
 	return w.keys.Key(handle, w.generation(handle))
 }
 
-// Opening opens the commitment of the handle's present key, as the messages it signs carry it.
+// Opening opens what the ledger knows of the handle's signer, as the messages it signs carry it: the commitment of the
+// present key or, for a handle that the person only acts for, the delegation.
 func (w *Wallet) Opening(handle consent.SubjectID) (consent.Openings, error) {
+	if s, known := w.book.Subject(handle); known && s.Delegation != nil {
+		return consent.Openings{Delegation: s.Delegation}, nil
+	}
 	salt, err := w.keys.KeySalt(handle, w.generation(handle))
 	return consent.Openings{KeySalt: &salt}, err
 }

@@ -20,11 +20,12 @@ import (
 
 func consentCommand(env Env) *cobra.Command {
 	a := &app{Env: env}
-	c := a.group("consent", "Your consents: see, give, narrow, decline, withdraw",
+	c := a.group("consent", "Your consents: see, give, narrow, decline, withdraw, delegate",
 		`Consents are signed with the key in your wallet, after you have seen what you sign. Names of organisations come from records
 that the ledger's authorities signed; whoever else speaks of an organisation is not believed.`,
 		a.consentList(), a.consentRequests(), a.consentGive(), a.consentNarrow(), a.consentDecline(), a.consentRevoke(),
-		a.consentRevokeAll(), a.consentConfirm(), a.consentPreview(), a.consentAttest(), a.consentErase())
+		a.consentRevokeAll(), a.consentConfirm(), a.consentPreview(), a.consentAttest(), a.consentErase(),
+		a.consentDelegate(), a.consentDelegates(), a.consentDelegateEnd())
 	a.personFlags(c)
 	return c
 }
@@ -77,7 +78,7 @@ func (p *person) listConsents(out io.Writer, list []api.Consent) {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	printf(t, "NUMBER\tSTATUS\tBY\tGIVEN\tUSES\tWHAT\n")
 	for _, k := range list {
-		by := "you"
+		by := p.patient()
 		if !k.Signed {
 			by = "custodian"
 		}

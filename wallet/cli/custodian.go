@@ -15,9 +15,10 @@ func hashOf(text string) consent.Hash { return sha256.Sum256([]byte(text)) }
 
 func custodianCommand(env Env) *cobra.Command {
 	a := &app{Env: env}
-	c := a.group("custodian", "For custodians: open handles, issue codes and pseudonyms, erase",
+	c := a.group("custodian", "For custodians: open handles, issue codes and pseudonyms, enter guardians, erase",
 		`Act as the custodian whose gateway this is. Record numbers stay with the custodian, sealed.`,
-		a.custodianOpen(), a.custodianCode(), a.custodianFind(), a.custodianPseudonym(), a.custodianErase())
+		a.custodianOpen(), a.custodianCode(), a.custodianFind(), a.custodianPseudonym(), a.custodianErase(),
+		a.custodianGuardian())
 	a.memberFlags(c)
 	return c
 }

@@ -28,6 +28,11 @@ func (a *app) putAndShow(ctx context.Context, p *person, body func(l consent.Lin
 	if err != nil {
 		return err
 	}
+	return a.showSigned(m, r)
+}
+
+// showSigned prints a message whose receipt was proved.
+func (a *app) showSigned(m consent.Message, r network.Receipt) error {
 	s := signed{Type: consent.TypeOf(m.Body), Position: r.Position, Commitment: r.Commitment, Time: r.Time, Proved: true}
 	if b, ok := m.Body.(consent.SubjectBody); ok {
 		s.Seq = b.Link().Seq
@@ -59,6 +64,7 @@ func (a *app) consentGive() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				k.Period.End = p.lapse(k.Period.End)
 				return a.putAndShow(c.Context(), p, func(l consent.Link, salt consent.Hash) consent.Body {
 					return &consent.ConsentGrant{Handle: l.Handle, Seq: l.Seq, Prev: l.Prev, Request: request, Consent: k, Salt: salt}
 				})
@@ -68,6 +74,14 @@ func (a *app) consentGive() *cobra.Command {
 	c.Flags().StringVar(&answer, "answer", "", "give what this request asks for (its id, or how it begins)")
 	t.flags(c.Flags())
 	return c
+}
+
+// lapse is the end of a consent: what a delegate gives without one ends with her delegation, as the ledger asks.
+func (p *person) lapse(end consent.Millis) consent.Millis {
+	if d := p.Subject.Delegation; d != nil && end == 0 {
+		return d.Ends()
+	}
+	return end
 }
 
 // asked finds a request by its id or the beginning of it, shows its text, and checks that the text is the one whose hash
@@ -117,6 +131,7 @@ func (a *app) consentNarrow() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				k.Period.End = p.lapse(k.Period.End)
 				return a.putAndShow(c.Context(), p, func(l consent.Link, salt consent.Hash) consent.Body {
 					return &consent.ConsentGrant{Handle: l.Handle, Seq: l.Seq, Prev: l.Prev, Replaces: n, Consent: k, Salt: salt}
 				})

@@ -9,10 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/wallet"
 	"github.com/volens-ledger/volens/wallet/online"
@@ -101,11 +103,13 @@ func (a *app) personOf(w *wallet.Wallet, s *wallet.Subject) (*person, error) {
 	return &person{a, online.Patient{Wallet: w, Subject: s, Ledger: ledger, API: c, Confirm: a.confirm, Rand: a.Rand}}, err
 }
 
-// pick chooses the handle that --handle names, or the only one.
+// pick chooses the handle that --handle names, or the only one of the person's own. A handle that she acts for is the
+// default only while she has none: to accept a delegation must not change what a command does.
 func (a *app) pick(b *wallet.Book) (*wallet.Subject, error) {
+	own := slices.ContainsFunc(b.Subjects, func(s *wallet.Subject) bool { return s.Delegation == nil })
 	var found *wallet.Subject
 	for _, s := range b.Subjects {
-		if a.handle != "" && s.Handle.String() != a.handle && s.Label != a.handle {
+		if a.handle != "" && s.Handle.String() != a.handle && s.Label != a.handle || a.handle == "" && own && s.Delegation != nil {
 			continue
 		}
 		if found != nil {
@@ -138,7 +142,7 @@ func (p *person) signIn(ctx context.Context) error {
 		p.API = p.API.As(client.Bearer(t))
 		return nil
 	}
-	session, err := online.SignIn(ctx, p.Wallet, p.Subject.Handle, p.API)
+	session, err := p.signInAnew(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,6 +159,23 @@ func (p *person) signIn(ctx context.Context) error {
 	}
 	p.API = p.API.As(client.Bearer(session.AccessToken))
 	return nil
+}
+
+// signInAnew signs in with the handle's key or, when that is refused, with the next one: the answer to a rotation may have
+// been lost.
+func (p *person) signInAnew(ctx context.Context) (api.Session, error) {
+	session, err := online.SignIn(ctx, p.Wallet, p.Subject.Handle, p.API)
+	if consent.CodeOf(err) != consent.Unauthorized || p.Subject.Delegation != nil {
+		return session, err
+	}
+	p.Subject.Generation++
+	session, again := online.SignIn(ctx, p.Wallet, p.Subject.Handle, p.API)
+	if again != nil {
+		p.Subject.Generation--
+		return session, err
+	}
+	p.say("your key was replaced by the next one, and the wallet has it now")
+	return session, p.Wallet.Save()
 }
 
 func (p *person) keptToken(ctx context.Context) (string, bool) {
@@ -180,10 +201,18 @@ func (p *person) learn(ctx context.Context) error {
 	return nil
 }
 
+// patient is the word for the patient herself: you, unless you act for her.
+func (p *person) patient() string {
+	if p.Subject.Delegation != nil {
+		return "patient"
+	}
+	return "you"
+}
+
 // member is a member's name and id, or the id in quotation marks when no authority has signed a name for it.
 func (p *person) member(id consent.MemberID) string {
 	if id == "" {
-		return "you"
+		return p.patient()
 	}
 	if p.Names.Member != nil {
 		if m, known := p.Names.Member(id); known {

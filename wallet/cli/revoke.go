@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/wallet"
 )
 
 func (a *app) consentRevoke() *cobra.Command {
@@ -35,7 +37,7 @@ func (a *app) consentRevoke() *cobra.Command {
 func (a *app) consentRevokeAll() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke-all", Short: "Withdraw every consent, of every handle unless --handle names one", Args: cobra.NoArgs,
-		Long: `Withdraw every consent in one step for each handle. Without --handle it does so for all handles of the wallet, which may
+		Long: `Withdraw every consent in one step for each handle. Without --handle it does so for all handles of your own, which may
 be at different custodians; a handle that fails does not stop the others.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.handle != "" {
@@ -52,17 +54,18 @@ func (a *app) revokeAll(ctx context.Context, p *person) error {
 	})
 }
 
-// everyHandle does something for each handle of the wallet in turn and joins the errors.
+// everyHandle does something for each handle of the person's own in turn and joins the errors.
 func (a *app) everyHandle(ctx context.Context, do func(context.Context, *person) error) (err error) {
 	w, err := a.openWallet()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	if len(w.Book().Subjects) == 0 {
-		return errors.New("the wallet has no handle yet")
+	own := slices.DeleteFunc(slices.Clone(w.Book().Subjects), func(s *wallet.Subject) bool { return s.Delegation != nil })
+	if len(own) == 0 {
+		return errors.New("the wallet has no handle of your own yet")
 	}
-	for _, s := range w.Book().Subjects {
+	for _, s := range own {
 		p, one := a.personOf(w, s)
 		if one == nil {
 			one = p.signIn(ctx)
@@ -89,6 +92,9 @@ func (a *app) consentConfirm() *cobra.Command {
 				return err
 			}
 			return a.withPerson(c.Context(), func(p *person) error {
+				if err := p.own(); err != nil {
+					return err
+				}
 				k, err := p.consentNumbered(c.Context(), n)
 				if err != nil {
 					return err
@@ -114,6 +120,9 @@ func (a *app) consentErase() *cobra.Command {
 Export your uses first. What stays on the ledger says nothing about anybody.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withPerson(c.Context(), func(p *person) error {
+				if err := p.own(); err != nil {
+					return err
+				}
 				return a.putAndShow(c.Context(), p, func(l consent.Link, salt consent.Hash) consent.Body {
 					return &consent.Erase{Handle: l.Handle, Seq: l.Seq, Prev: l.Prev, Reason: "request", Salt: salt}
 				})

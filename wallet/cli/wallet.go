@@ -16,10 +16,11 @@ import (
 
 func walletCommand(env Env) *cobra.Command {
 	a := &app{Env: env}
-	c := a.group("wallet", "Your keys: make, restore, enrol, back up",
+	c := a.group("wallet", "Your keys: make, restore, enrol, replace, back up",
 		`A wallet is one encrypted file that holds your recovery phrase and what you have verified. Nobody else has a key of
 yours: who loses both the file and the phrase cannot get them back from anybody.`,
-		a.walletCreate(), a.walletRestore(), a.walletShow(), a.walletEnrol(), a.walletBackup(), a.walletPassword())
+		a.walletCreate(), a.walletRestore(), a.walletShow(), a.walletEnrol(), a.walletBackup(), a.walletPassword(),
+		a.walletAddress(), a.walletAccept(), a.walletRotate())
 	a.personFlags(c)
 	return c
 }
@@ -144,6 +145,7 @@ type shown struct {
 	Seq       consent.Uint64    `json:"seq"`
 	Uses      consent.Uint64    `json:"verifiedUses"`
 	Records   int               `json:"records"`
+	ActFor    bool              `json:"actFor"` // somebody else's handle
 }
 
 func (a *app) walletShow() *cobra.Command {
@@ -163,7 +165,7 @@ func (a *app) walletShow() *cobra.Command {
 				}
 				list = append(list, shown{
 					s.Handle, s.Label, s.Custodian, s.Gateway, s.Ledger, key.Address(), wallet.Path(s.Handle, s.Generation), s.Seq,
-					s.LastUse.Seq, len(s.Records),
+					s.LastUse.Seq, len(s.Records), s.Delegation != nil,
 				})
 			}
 			return a.show(list, func(out io.Writer) { showHandles(out, list) })
@@ -178,6 +180,9 @@ func showHandles(out io.Writer, list []shown) {
 	for _, s := range list {
 		printf(out, "%s  %s\n  at %s, %s\n  ledger %s\n  key %s, message %d, %d uses verified\n",
 			s.Handle, wallet.Escape(s.Label), wallet.Escape(string(s.Custodian)), wallet.Escape(s.Gateway), s.Ledger, s.Address, s.Seq, s.Uses)
+		if s.ActFor {
+			printf(out, "  somebody else's: you act as a delegate\n")
+		}
 	}
 }
 
@@ -194,14 +199,15 @@ func (a *app) walletBackup() *cobra.Command {
 			defer func() { err = errors.Join(err, w.Close()) }()
 			lines := []string{}
 			for _, s := range w.Book().Subjects {
-				ledger, pinned := w.Book().Ledger(s.Ledger)
-				if !pinned {
-					return wallet.ErrPinned
+				if s.Delegation != nil {
+					a.say("handle %s is not yours: keep the file of its delegation, for \"volens wallet accept\"", s.Handle)
+					continue
 				}
-				line, err := wallet.Invitation{
-					Server: s.Gateway, Handle: s.Handle, Seq: s.Seq, Prev: s.Prev, Ledger: ledger.ID, Genesis: ledger.Genesis,
-					Key: ledger.Log.Key, UsesKey: s.UseLog.Key,
-				}.Format()
+				v, err := w.Book().Reminder(s)
+				if err != nil {
+					return err
+				}
+				line, err := v.Format()
 				if err != nil {
 					return err
 				}

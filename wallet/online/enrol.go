@@ -44,6 +44,9 @@ func Enrol(ctx context.Context, w *wallet.Wallet, c *client.Client, v wallet.Inv
 			return Enrolment{}, err
 		}
 	}
+	if s.Delegation != nil {
+		return Enrolment{}, fmt.Errorf("%w: this wallet acts for the handle as a delegate; enrol it in another", wallet.ErrSubject)
+	}
 	e := enrolment{w: w, s: s, known: known, c: c, v: v, o: o}
 	if e.ledger, known = w.Book().Ledger(v.Ledger); !known {
 		return Enrolment{}, wallet.ErrPinned

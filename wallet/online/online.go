@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
@@ -17,7 +18,8 @@ import (
 	"github.com/volens-ledger/volens/wallet"
 )
 
-// SignIn signs in to the gateway with a handle's key. The person asked for it herself, so she is not asked again; the
+// SignIn signs in to the gateway with a handle's key, as the patient or, for a handle that the wallet only acts for, as
+// its delegate. The person asked for it herself, so she is not asked again; the
 // wallet refuses a text for any other place than the one that c talks to.
 func SignIn(ctx context.Context, w *wallet.Wallet, handle consent.SubjectID, c *client.Client) (api.Session, error) {
 	key, err := w.Key(handle)
@@ -45,7 +47,11 @@ func SignIn(ctx context.Context, w *wallet.Wallet, handle consent.SubjectID, c *
 	if err != nil {
 		return api.Session{}, err
 	}
-	return c.SignIn(ctx, api.SignIn{Message: text, Signature: signature.String(), Handle: &handle, KeySalt: opening.KeySalt})
+	in := api.SignIn{Message: text, Signature: signature.String(), Delegation: opening.Delegation}
+	if in.Delegation == nil {
+		in.Handle, in.KeySalt = &handle, opening.KeySalt
+	}
+	return c.SignIn(ctx, in)
 }
 
 // Patient is a patient at a gateway: one handle of her wallet, signed in. All fields are needed.
@@ -64,15 +70,11 @@ type Patient struct {
 func (p *Patient) Put(
 	ctx context.Context, body func(l consent.Link, salt consent.Hash) consent.Body,
 ) (consent.Message, network.Receipt, error) {
-	me, err := p.API.Me(ctx)
+	link, salt, err := p.next(ctx)
 	if err != nil {
 		return consent.Message{}, network.Receipt{}, err
 	}
-	var salt consent.Hash
-	if _, err := io.ReadFull(p.Rand, salt[:]); err != nil {
-		return consent.Message{}, network.Receipt{}, fmt.Errorf("draw a salt: %w", err)
-	}
-	m := consent.Message{Body: body(consent.Link{Handle: p.Subject.Handle, Seq: me.Seq + 1, Prev: me.Prev}, salt)}
+	m := consent.Message{Body: body(link, salt)}
 	signature, err := p.Wallet.Sign(ctx, p.Subject.Handle, m.Body, p.Names, p.Confirm)
 	if err != nil {
 		return m, network.Receipt{}, err
@@ -85,13 +87,36 @@ func (p *Patient) Put(
 	if err != nil {
 		return m, r, err
 	}
+	return m, r, p.keep(m, r, func() {})
+}
+
+// next is the place of the handle's next message, and a fresh salt for it. A delegate who may not see where the handle
+// stands goes on from the newest message that she knows; it is a conflict when there are others since.
+func (p *Patient) next(ctx context.Context) (l consent.Link, salt consent.Hash, err error) {
+	l = consent.Link{Handle: p.Subject.Handle, Seq: p.Subject.Seq + 1, Prev: p.Subject.Prev}
+	if d := p.Subject.Delegation; d == nil || slices.Contains(d.Scope, consent.ScopeView) {
+		me, err := p.API.Me(ctx)
+		if err != nil {
+			return l, salt, err
+		}
+		l.Seq, l.Prev = me.Seq+1, me.Prev
+	}
+	if _, err := io.ReadFull(p.Rand, salt[:]); err != nil {
+		return l, salt, fmt.Errorf("draw a salt: %w", err)
+	}
+	return l, salt, nil
+}
+
+// keep checks the receipt of a message, notes what it changed, and saves message and receipt.
+func (p *Patient) keep(m consent.Message, r network.Receipt, proved func()) error {
 	if _, _, err := wallet.CheckReceipt(*p.Ledger, m, r); err != nil {
-		return m, r, err
+		return err
 	}
+	proved()
 	if err := record(p.Subject, m, r); err != nil {
-		return m, r, err
+		return err
 	}
-	return m, r, p.Wallet.Save()
+	return p.Wallet.Save()
 }
 
 // record keeps a message and its receipt in the book.
