@@ -85,6 +85,9 @@ func (g *Gateway) replay(c *gin.Context) {
 		return
 	}
 	u, input, err := g.cfg.Uses.Open(q.Index)
+	if err == nil && u.Kind != proof.Decision {
+		err = consent.Errorf(consent.Malformed, "use %d is no decision: there is nothing to make again", q.Index)
+	}
 	if err == nil {
 		err = g.recordRead(c, u.Handle, proof.Use{
 			Kind: proof.Replay, Requester: principal(c).Member,

@@ -52,6 +52,6 @@ func CheckAsked(m consent.MemberID, text []byte) error {
 // Handle serves a route of a test's own, so that a handler can be made to fail.
 func (g *Gateway) Handle(path string, fail func(write func(string))) {
 	g.engine.GET(path, func(c *gin.Context) {
-		fail(func(s string) { _, _ = c.Writer.WriteString(s); c.Writer.Flush() }) //nolint:errcheck // a test's own
+		fail(func(s string) { _, _ = c.Writer.WriteString(s); c.Writer.Flush() })
 	})
 }

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -126,7 +127,7 @@ func FuzzTile(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, tile string) {
-		req := httptest.NewRequest("GET", "/tlog/ledger/tile/x", nil)
+		req := httptest.NewRequest(http.MethodGet, "/tlog/ledger/tile/x", nil)
 		req.URL.Path = "/tlog/ledger/tile/" + tile
 		req.Header.Set("Authorization", "Bearer "+token)
 		rec := httptest.NewRecorder()

@@ -87,6 +87,12 @@ func (w *world) prove(key sig.Key) api.SignIn {
 	w.t.Helper()
 	ch, err := w.Client().Challenge(context.Background())
 	w.must(err)
+	return sign(w, ch, key)
+}
+
+// sign signs a challenge with a key.
+func sign(w *world, ch api.Challenge, key sig.Key) api.SignIn {
+	w.t.Helper()
 	m, err := client.Message(ch, key.Address())
 	w.must(err)
 	text, err := m.Format()

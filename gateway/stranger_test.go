@@ -161,7 +161,7 @@ func TestOpenAPI(t *testing.T) {
 	var doc struct {
 		OpenAPI string `json:"openapi"`
 		Paths   map[string]map[string]struct {
-			Roles    []string `json:"x-roles"`
+			Roles    []string `json:"x-roles"` //nolint:tagliatelle // OpenAPI's extension
 			Security []any    `json:"security"`
 		} `json:"paths"`
 	}

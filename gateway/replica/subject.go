@@ -34,7 +34,7 @@ type Delegation struct {
 
 // absorb changes the record as the event says. The public part comes from the leaf, so that it is right even when the
 // message is gone; the rest from the message.
-func (r *record) absorb(ev network.Event) error {
+func (r *record) absorb(ev network.Event) error { //nolint:cyclop // a case for each message
 	for _, w := range ev.Leaf.Writes {
 		if w.Key == consent.HeadKey(ev.Event.Handle) {
 			if err := consent.Decode(w.Value, &r.Head); err != nil {
