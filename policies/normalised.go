@@ -91,19 +91,8 @@ func (n *normalised) record() (Record, error) {
 // provisions makes the flat list. A base that no root rule states, or states otherwise, becomes a root of its own around
 // all rules: in R4 with a coded OPTIN or OPTOUT the root provision is an exception to that.
 func (n *normalised) provisions() ([]consent.Provision, error) {
-	var out []consent.Provision
-	var around []int // the latest rule at each depth
-	shift := 0
-	rooted := len(n.Rules) > 0 && n.Rules[0].Depth == 0
-	if rooted && n.Rules[0].Effect == "" {
-		n.Rules[0].Effect = n.Base // a root without type only narrows the base
-	}
-	if !rooted || n.Base != "" && n.Rules[0].Effect != n.Base {
-		out, around = []consent.Provision{{Effect: orDeny(n.Base)}}, []int{0}
-		if rooted {
-			shift = 1
-		}
-	}
+	out, shift := n.base()
+	around := make([]int, len(out)) // the latest rule at each depth
 	for _, rule := range n.Rules {
 		p, err := rule.provision()
 		if err != nil {
@@ -119,6 +108,21 @@ func (n *normalised) provisions() ([]consent.Provision, error) {
 		around, out = append(around[:depth], len(out)), append(out, p)
 	}
 	return out, nil
+}
+
+// base is the root that the base needs, if it needs one, and by how much that moves the rules inwards.
+func (n *normalised) base() (root []consent.Provision, shift int) {
+	rooted := len(n.Rules) > 0 && n.Rules[0].Depth == 0
+	if rooted && n.Rules[0].Effect == "" {
+		n.Rules[0].Effect = n.Base // a root without type only narrows the base
+	}
+	if rooted && (n.Base == "" || n.Rules[0].Effect == n.Base) {
+		return nil, 0
+	}
+	if rooted {
+		shift = 1
+	}
+	return []consent.Provision{{Effect: orDeny(n.Base)}}, shift
 }
 
 func (n *normalisedRule) provision() (consent.Provision, error) {

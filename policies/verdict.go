@@ -81,16 +81,6 @@ func (r *reader) number(t *ast.Term) int64 {
 	return 0
 }
 
-func (r *reader) flag(t *ast.Term) bool {
-	if t != nil {
-		if b, ok := t.Value.(ast.Boolean); ok {
-			return bool(b)
-		}
-	}
-	r.fail()
-	return false
-}
-
 // items returns the elements of an array or set; n is how many there must be, or -1.
 func (r *reader) items(t *ast.Term, n int) []*ast.Term {
 	var ts []*ast.Term
@@ -223,29 +213,32 @@ func (v *verdict) check(q *question) error {
 	if len(v.resources) != len(q.resources) {
 		return fmt.Errorf("%w: %d resources for %d", errAnswer, len(v.resources), len(q.resources))
 	}
-	ok := slices.Contains([]string{Permit, Deny}, v.decision) && slices.Contains(words3, v.consents)
-	inRange := func(p pair) bool {
-		return p.consent >= 0 && p.consent < len(q.consents) && p.rule >= 0 && p.rule < len(q.consents[p.consent].shape.body.rules)
-	}
-	for _, p := range v.deciding {
-		ok = ok && inRange(p)
-	}
-	for _, b := range v.reasons {
-		ok = ok && b.consent >= -1 && b.consent < len(q.consents)
-	}
+	rules := slices.Clone(v.deciding)
+	sound := words(v.decision, v.consents)
 	for _, f := range v.resources {
-		ok = ok && slices.Contains([]string{Permit, Deny}, f.decision) && slices.Contains(words3, f.consents)
-		ok = ok && !slices.ContainsFunc(f.deciding, func(p pair) bool { return !inRange(p) })
+		sound = sound && words(f.decision, f.consents)
+		rules = append(rules, f.deciding...)
 	}
 	for _, g := range v.groups {
 		for _, rule := range g.rules {
-			ok = ok && inRange(pair{g.consent, rule.rule})
+			rules = append(rules, pair{g.consent, rule.rule})
 		}
 	}
-	if !ok {
+	for _, b := range v.reasons {
+		sound = sound && b.consent >= -1 && b.consent < len(q.consents)
+	}
+	if !sound || slices.ContainsFunc(rules, func(p pair) bool { return !q.has(p) }) {
 		return errAnswer
 	}
 	return nil
 }
 
-var words3 = []string{ConsentPermit, ConsentDeny, NoConsent}
+// words reports whether a decision and what the consents say are among the words that there are.
+func words(decision, consents string) bool {
+	return slices.Contains([]string{Permit, Deny}, decision) && slices.Contains([]string{ConsentPermit, ConsentDeny, NoConsent}, consents)
+}
+
+// has reports whether there is such a rule of such a consent.
+func (q *question) has(p pair) bool {
+	return p.consent >= 0 && p.consent < len(q.consents) && p.rule >= 0 && p.rule < len(q.consents[p.consent].shape.body.rules)
+}

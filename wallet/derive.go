@@ -28,11 +28,11 @@ func pathOf(handle consent.SubjectID, generation, use uint32) []uint32 {
 	const mask = 1<<31 - 1
 	hi, lo := binary.BigEndian.Uint64(handle[:8]), binary.BigEndian.Uint64(handle[8:])
 	return []uint32{
-		uint32(hi >> 60),
-		uint32(hi >> 29 & mask),
-		uint32((hi<<2 | lo>>62) & mask),
-		uint32(lo >> 31 & mask),
-		uint32(lo & mask),
+		uint32(hi >> 60),                //nolint:gosec // cut to its width
+		uint32(hi >> 29 & mask),         //nolint:gosec // cut to its width
+		uint32((hi<<2 | lo>>62) & mask), //nolint:gosec // cut to its width
+		uint32(lo >> 31 & mask),         //nolint:gosec // cut to its width
+		uint32(lo & mask),               //nolint:gosec // cut to its width
 		generation,
 		use,
 	}
@@ -128,7 +128,7 @@ func (k Keys) derive(handle consent.SubjectID, generation, use uint32) ([]byte, 
 }
 
 // Format implements fmt.Formatter and hides the keys from every verb.
-func (k Keys) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("wallet.Keys(hidden)")) }
+func (k Keys) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("wallet.Keys(hidden)")) } //nolint:errcheck // fmt keeps the error
 
 // String hides the keys.
 func (k Keys) String() string { return "wallet.Keys(hidden)" }

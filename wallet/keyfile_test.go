@@ -66,9 +66,17 @@ func TestCostCaps(t *testing.T) {
 		logN string
 		want error
 	}{
-		{"0", wallet.ErrCost}, {"1", wallet.ErrCost}, {"13", wallet.ErrCost}, {"21", wallet.ErrCost},
-		{"30", wallet.ErrCost}, {"014", wallet.ErrCost}, {"99999999999999999999", wallet.ErrCost},
-		{"-14", wallet.ErrCorrupt}, {"0x10", wallet.ErrCorrupt}, {"", wallet.ErrCorrupt}, {"18 1", wallet.ErrCorrupt},
+		{"0", wallet.ErrCost},
+		{"1", wallet.ErrCost},
+		{"13", wallet.ErrCost},
+		{"21", wallet.ErrCost},
+		{"30", wallet.ErrCost},
+		{"014", wallet.ErrCost},
+		{"99999999999999999999", wallet.ErrCost},
+		{"-14", wallet.ErrCorrupt},
+		{"0x10", wallet.ErrCorrupt},
+		{"", wallet.ErrCorrupt},
+		{"18 1", wallet.ErrCorrupt},
 		{"14", wallet.ErrPassword},
 	} {
 		if _, _, err := wallet.Unseal(fmt.Appendf(nil, form, c.logN), password); !errors.Is(err, c.want) {

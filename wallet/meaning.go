@@ -116,7 +116,7 @@ func (d *describer) provisions(list []consent.Provision, p at) {
 	children := make([][]int, len(list))
 	var broken []int
 	for i := 1; i < len(list); i++ {
-		if parent := list[i].Parent; parent < consent.Uint64(i) {
+		if parent := list[i].Parent; parent < consent.Uint64(i) { //nolint:gosec // an index
 			children[parent] = append(children[parent], i)
 		} else {
 			broken = append(broken, i)

@@ -22,14 +22,9 @@ var ErrReceipt = errors.New("the receipt does not prove that the message is on t
 // are thereby proved too (see HeadIn), and the checkpoint. A checkpoint with another root at a size that the wallet has
 // verified is ErrFork. Pass the zero message for a receipt whose message is not at hand.
 func CheckReceipt(pinned Ledger, m consent.Message, r network.Receipt) (consent.Leaf, Checkpoint, error) {
-	leaf, err := consent.ParseLeaf(r.Leaf)
-	switch {
-	case err != nil:
-		return consent.Leaf{}, Checkpoint{}, fmt.Errorf("%w: %w", ErrReceipt, err)
-	case r.Position == 0 || r.Commitment != leaf.Commitment:
-		return consent.Leaf{}, Checkpoint{}, fmt.Errorf("%w: it is not of its leaf", ErrReceipt)
-	case m.Body != nil && (leaf.Commitment != consent.Commitment(m.Body) || leaf.Type != consent.TypeOf(m.Body)):
-		return consent.Leaf{}, Checkpoint{}, fmt.Errorf("%w: it is of another message", ErrReceipt)
+	leaf, err := leafOf(m, r)
+	if err != nil {
+		return consent.Leaf{}, Checkpoint{}, err
 	}
 	cp, err := openCheckpoint(pinned, string(r.Checkpoint))
 	if err != nil {
@@ -47,6 +42,20 @@ func CheckReceipt(pinned Ledger, m consent.Message, r network.Receipt) (consent.
 		return consent.Leaf{}, Checkpoint{}, fmt.Errorf("%w: two roots at size %d", ErrFork, cp.Size)
 	}
 	return leaf, cp, nil
+}
+
+// leafOf reads a receipt's leaf, which must be of the message.
+func leafOf(m consent.Message, r network.Receipt) (consent.Leaf, error) {
+	leaf, err := consent.ParseLeaf(r.Leaf)
+	switch {
+	case err != nil:
+		return consent.Leaf{}, fmt.Errorf("%w: %w", ErrReceipt, err)
+	case r.Position == 0 || r.Commitment != leaf.Commitment:
+		return consent.Leaf{}, fmt.Errorf("%w: it is not of its leaf", ErrReceipt)
+	case m.Body != nil && (leaf.Commitment != consent.Commitment(m.Body) || leaf.Type != consent.TypeOf(m.Body)):
+		return consent.Leaf{}, fmt.Errorf("%w: it is of another message", ErrReceipt)
+	}
+	return leaf, nil
 }
 
 // openCheckpoint checks a signed checkpoint (C2SP tlog-checkpoint) of the ledger.

@@ -127,7 +127,7 @@ func TestSignRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for g, got := range v.Signers() {
-		want, err := w.Keys().Key(handle, uint32(g)) //nolint:gosec // two
+		want, err := w.Keys().Key(handle, uint32(g))
 		if err != nil || got != want.Address() {
 			t.Errorf("signature %d is by %s, %v", g, got, err)
 		}

@@ -344,7 +344,7 @@ func TestOpensWhatAnotherCostWrote(t *testing.T) {
 	for _, c := range []struct{ name, content, err string }{
 		{"good", content, ""},
 		{"newer", strings.Replace(content, `"version":1`, `"version":2,"extra":true`, 1), "another version"},
-		{"unknown member", strings.Replace(content, `"book"`, `"boook"`, 1), "damaged"},
+		{"unknown member", strings.Replace(content, `"book"`, `"bool"`, 1), "damaged"},
 		{"no entropy", strings.Replace(content, "A", "", 44), "damaged"},
 		{"trailing bytes", content + "{}", "damaged"},
 		{"no JSON", "hello", "damaged"},

@@ -74,7 +74,7 @@ func (m *Delegate) apply(c *change) error {
 func (m *Delegate) signer(c *change) error {
 	switch {
 	case m.Kind == "guardian" && c.head.State == Opened:
-		return c.byMember(c.head.Custodian, Custodian)
+		return c.byCustodian(c.head.Custodian)
 	case m.Kind == "guardian" || m.Kind == "proxy":
 		return c.bySubject()
 	}
@@ -116,7 +116,7 @@ func (m *DelegateEnd) signer(c *change, e Entry) error {
 	case d != nil:
 		return c.byDelegate(d, e)
 	case c.head.State == Opened:
-		return c.byMember(c.head.Custodian, Custodian)
+		return c.byCustodian(c.head.Custodian)
 	}
 	return c.bySubject()
 }

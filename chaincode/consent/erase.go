@@ -38,7 +38,7 @@ func (m *Erase) apply(c *change) error {
 // signer takes the custodian's signature when no key is opened, so that a lost key is no obstacle to an erasure.
 func (m *Erase) signer(c *change) error {
 	if c.v.msg.Openings.KeySalt == nil {
-		return c.byMember(c.head.Custodian, Custodian)
+		return c.byCustodian(c.head.Custodian)
 	}
 	return c.bySubject()
 }

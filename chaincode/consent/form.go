@@ -174,7 +174,7 @@ func (c Consent) Check() error {
 		return err
 	}
 	for i, p := range c.Provisions {
-		if uint64(p.Parent) >= uint64(max(i, 1)) {
+		if uint64(p.Parent) >= uint64(max(i, 1)) { //nolint:gosec // positive
 			return errorf(Malformed, "rule %d: the parent comes before its children", i)
 		}
 		if c.Depth(i) > maxDepth {

@@ -77,7 +77,7 @@ func (m *ConsentAttest) salt() Hash { return m.Salt }
 func (m *ConsentAttest) Link() Link { return Link{m.Handle, m.Seq, m.Prev} }
 
 func (m *ConsentAttest) apply(c *change) error {
-	if err := c.byMember(c.head.Custodian, Custodian); err != nil {
+	if err := c.byCustodian(c.head.Custodian); err != nil {
 		return err
 	}
 	return c.record(Entry{Kind: "ConsentAttest", Status: Live})

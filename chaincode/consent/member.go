@@ -126,15 +126,15 @@ func (c *change) putMember(m Member) error {
 	return c.put(MemberKey(m.ID), m)
 }
 
-// byMember requires one signature, by a key of a member that has the role.
-func (c *change) byMember(id MemberID, r Role) error {
+// byCustodian requires one signature, by a key of a member that is a custodian.
+func (c *change) byCustodian(id MemberID) error {
 	var m Member
 	found, err := c.load(MemberKey(id), &m)
 	switch {
 	case err != nil:
 		return err
-	case !found || !m.Has(r):
-		return errorf(Unauthorized, "%s is no %s of this ledger", id, r)
+	case !found || !m.Has(Custodian):
+		return errorf(Unauthorized, "%s is no custodian of this ledger", id)
 	case len(c.v.signers) != 1 || !slices.Contains(m.Keys, c.v.signers[0]):
 		return errorf(BadSignature, "not signed by a key of member %s", id)
 	}
@@ -153,7 +153,7 @@ type Anchor struct {
 func (m *Anchor) salt() Hash { return m.Salt }
 
 func (m *Anchor) apply(c *change) error {
-	if err := c.byMember(m.Member, Custodian); err != nil {
+	if err := c.byCustodian(m.Member); err != nil {
 		return err
 	}
 	if m.Origin == "" {

@@ -47,7 +47,7 @@ type Openings struct {
 }
 
 // Message is a body, its openings and its signatures.
-type Message struct {
+type Message struct { //nolint:recvcheck // Sign adds to it
 	Body     Body
 	Openings Openings
 	Sigs     []Signature

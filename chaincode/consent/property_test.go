@@ -104,26 +104,26 @@ func (d *drama) step() *step {
 // eventful are the messages of subjects and of custodians. Those of authorities would touch every subject at once.
 func eventful() []string {
 	return slices.DeleteFunc(consent.Types(), func(name string) bool {
-		return strings.Contains("Init Import AuthorityChange Close MemberAdmit MemberUpdate MemberSuspend", name)
+		return slices.Contains([]string{"Init", "Import", "AuthorityChange", "Close", "MemberAdmit", "MemberUpdate", "MemberSuspend"}, name)
 	})
 }
 
 // vary makes some messages refer to other consents, and puts the canary into every consent.
 func (d *drama) vary(x *scene, b consent.Body) {
 	mark := func(c *consent.Consent) { c.Provisions[0].Recipients[0].Reference = "Organization/" + canary }
-	any := consent.Uint64(d.rnd.Uint64N(uint64(x.s.Seq) + 2))
+	some := consent.Uint64(d.rnd.Uint64N(uint64(x.s.Seq) + 2))
 	switch m := b.(type) {
 	case *consent.ConsentGrant:
 		mark(&m.Consent)
 		if d.rnd.IntN(3) == 0 {
-			m.Replaces = any
+			m.Replaces = some
 		}
 	case *consent.ConsentDecline:
 		mark(&m.Consent)
 	case *consent.ConsentAttest:
 		mark(&m.Consent)
 	case *consent.ConsentRevoke:
-		m.Consent = any
+		m.Consent = some
 	case *consent.SubjectOpen:
 		m.Slot = consent.Uint64(d.rnd.Uint64N(1000))
 	case *consent.Anchor:

@@ -14,7 +14,7 @@ type SubjectOpen struct {
 func (m *SubjectOpen) salt() Hash { return m.Salt }
 
 func (m *SubjectOpen) apply(c *change) error {
-	if err := c.byMember(m.Custodian, Custodian); err != nil {
+	if err := c.byCustodian(m.Custodian); err != nil {
 		return err
 	}
 	if m.Handle.IsZero() || m.CodeCommit.IsZero() {
@@ -56,7 +56,7 @@ func (m *SubjectCode) apply(c *change) error {
 	if c.head.State != Opened {
 		return errorf(WrongState, "the handle is claimed already")
 	}
-	if err := c.byMember(c.head.Custodian, Custodian); err != nil {
+	if err := c.byCustodian(c.head.Custodian); err != nil {
 		return err
 	}
 	if m.CodeCommit.IsZero() {

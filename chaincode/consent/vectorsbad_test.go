@@ -217,7 +217,7 @@ func (b *badMaker) rules() {
 		b.message("rule: "+name, b.as("subject", revoke(change)))
 	}
 	for _, who := range signers {
-		if !strings.Contains("subject delegate", who.name) {
+		if who.name != "subject" && who.name != "delegate" {
 			b.message("rule: revoked by "+who.name, b.as(who.name, b.body("ConsentRevoke")))
 		}
 	}

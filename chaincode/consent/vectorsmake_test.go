@@ -90,9 +90,16 @@ func play(x *scene) {
 	narrow.Replaces = full.Seq
 	x.did(x.s, x.as("subject", narrow))
 	steps := []struct{ name, by string }{
-		{"ConsentDecline", "subject"}, {"ConsentConfirm", "subject"}, {"ConsentRevoke", "delegate"}, {"DelegateEnd", "subject"},
-		{"RecoveryBegin", "guardians"}, {"RecoveryVeto", "subject"}, {"RevokeAll", "subject"}, {"Anchor", "custodian"},
-		{"MemberUpdate", "authorities"}, {"KeyRotate", "old-and-new"},
+		{"ConsentDecline", "subject"},
+		{"ConsentConfirm", "subject"},
+		{"ConsentRevoke", "delegate"},
+		{"DelegateEnd", "subject"},
+		{"RecoveryBegin", "guardians"},
+		{"RecoveryVeto", "subject"},
+		{"RevokeAll", "subject"},
+		{"Anchor", "custodian"},
+		{"MemberUpdate", "authorities"},
+		{"KeyRotate", "old-and-new"},
 	}
 	for _, st := range steps {
 		x.w.Now += 61_234

@@ -23,7 +23,7 @@ func TestCrossCheck(t *testing.T) {
 	const rounds = 40
 	for _, name := range consent.Types() {
 		t.Run(name, func(t *testing.T) {
-			rnd := rand.New(rand.NewPCG(1, uint64(len(name)))) //nolint:gosec // a seeded source, so that a failure can be run again
+			rnd := rand.New(rand.NewPCG(1, uint64(len(name)))) // seeded, so that a failure can be run again
 			for range rounds {
 				body, ok := consent.NewBody(name)
 				if !ok {

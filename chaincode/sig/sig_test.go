@@ -85,7 +85,7 @@ func TestRanges(t *testing.T) {
 	order, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
 	one := big.NewInt(1)
 	half := new(big.Int).Rsh(order, 1)
-	max := new(big.Int).Sub(new(big.Int).Lsh(one, 256), one)
+	most := new(big.Int).Sub(new(big.Int).Lsh(one, 256), one)
 	numbers := []struct {
 		name   string
 		n      *big.Int
@@ -99,7 +99,7 @@ func TestRanges(t *testing.T) {
 		{"n - 1", new(big.Int).Sub(order, one), true, false},
 		{"n", order, false, false},
 		{"n + 1", new(big.Int).Add(order, one), false, false},
-		{"2^256 - 1", max, false, false},
+		{"2^256 - 1", most, false, false},
 	}
 	for _, r := range numbers {
 		for _, s := range numbers {
@@ -208,7 +208,7 @@ func TestKeyStaysHidden(t *testing.T) {
 		fmt.Fprintf(&printed, verb, map[string]sig.Key{"k": k})
 	}
 	fmt.Fprint(&printed, k, fmt.Errorf("with %v", k))
-	b, err := json.Marshal(k)
+	b, err := json.Marshal(k) //nolint:staticcheck // it must say nothing
 	if err != nil {
 		t.Fatal(err)
 	}

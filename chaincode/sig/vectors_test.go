@@ -229,7 +229,8 @@ func TestMail(t *testing.T) {
 	}
 	m := Mail{
 		Person{"Cow", sig.Address(unhex(t, "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"))},
-		Person{"Bob", sig.Address(unhex(t, "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"))}, "Hello, Bob!",
+		Person{"Bob", sig.Address(unhex(t, "0xbBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB"))},
+		"Hello, Bob!",
 	}
 	separator := sig.DomainSeparator(c.value(t, "EIP712Domain", c.Domain).Interface())
 	digest := sig.Digest(separator, m)

@@ -28,7 +28,7 @@ func newEncoder() *encoder {
 // fold replaces everything from start by its hash.
 func (e *encoder) fold(start int) {
 	e.state.Reset()
-	_, _ = e.state.Write(e.buf[start:]) //nolint:errcheck // a hash state does not fail
+	_, _ = e.state.Write(e.buf[start:])
 	var w Hash
 	e.buf = append(e.buf[:start], w[:]...)
 	_, _ = e.state.Read(e.buf[start:]) //nolint:errcheck // a hash state does not fail
@@ -153,7 +153,7 @@ func intWord(e *encoder, v reflect.Value) {
 			w[i] = 0xff
 		}
 	}
-	binary.BigEndian.PutUint64(w[24:], uint64(n)) //nolint:gosec // two's complement is what EIP-712 asks for
+	binary.BigEndian.PutUint64(w[24:], uint64(n)) // two's complement is what EIP-712 asks for
 }
 
 func bigWord(e *encoder, v reflect.Value) {

@@ -81,14 +81,8 @@ func demoOnce(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (e
 	return err
 }
 
-// demoServe runs the world until it is interrupted.
-func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (err error) {
-	if cfg.Dir == "" {
-		cfg.Dir = ".volens-demo"
-	}
-	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
-		return err
-	}
+// listenOn says where the demo listens and under which name: localhost, unless flags say otherwise.
+func listenOn(cfg *demo.Config) error {
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:8080"
 	}
@@ -98,6 +92,20 @@ func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (
 	}
 	if ip := net.ParseIP(host); cfg.Origin == "" && ip != nil && ip.IsLoopback() && port != "0" {
 		cfg.Origin = "http://localhost:" + port
+	}
+	return nil
+}
+
+// demoServe runs the world until it is interrupted.
+func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (err error) {
+	if cfg.Dir == "" {
+		cfg.Dir = ".volens-demo"
+	}
+	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return err
+	}
+	if err := listenOn(&cfg); err != nil {
+		return err
 	}
 	w, err := demo.Open(ctx, cfg)
 	if err != nil {

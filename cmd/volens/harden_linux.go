@@ -20,7 +20,7 @@ func totalMemory() int64 {
 	if unix.Sysinfo(&info) != nil {
 		return 0
 	}
-	total := int64(info.Totalram) * int64(info.Unit) //nolint:gosec,unconvert // field types differ between systems
+	total := int64(info.Totalram) * int64(info.Unit) //nolint:gosec // field types differ between systems
 	if b, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
 		if n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil {
 			total = min(total, n)

@@ -17,12 +17,12 @@ func listed(raw []byte) (rs []policies.Record, ok bool, err error) {
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) == 0 || trimmed[0] != '[' {
 		many = []json.RawMessage{raw}
 	} else if json.Unmarshal(raw, &many) != nil || len(many) == 0 {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // not in this form
 	}
 	for _, one := range many {
 		var shape struct{ Seq, Commitment, Consent json.RawMessage }
 		if json.Unmarshal(one, &shape) != nil || shape.Seq == nil || shape.Commitment == nil || shape.Consent == nil {
-			return nil, false, nil
+			return nil, false, nil //nolint:nilerr // not in this form
 		}
 		r, err := listedOne(one)
 		if err != nil {

@@ -58,7 +58,7 @@ func TestReadmeRuns(t *testing.T) {
 	}
 	run := func(kind string, wants ...string) {
 		t.Helper()
-		c := exec.CommandContext(ctx, "sh", "-x", "-c", blocks(t, kind)) //nolint:gosec // our own README
+		c := exec.CommandContext(ctx, "sh", "-x", "-c", blocks(t, kind))
 		c.Dir = dir
 		c.Env = append(os.Environ(), "HOME="+dir, "VOLENS_SERVER="+w.Node.URL())
 		out, err := c.CombinedOutput()

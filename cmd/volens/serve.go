@@ -119,10 +119,10 @@ func (s *serving) backup(ctx context.Context, n *node.Node) {
 	dir := filepath.Join(s.backups, time.Now().UTC().Format("20060102T150405Z"))
 	info, err := n.Backup(ctx, dir)
 	if err != nil {
-		s.cfg.Log.Error("backup", slog.String("error", err.Error()))
+		s.cfg.Log.ErrorContext(ctx, "backup", slog.String("error", err.Error()))
 		return
 	}
-	s.cfg.Log.Info("backup", slog.String("dir", dir), slog.Uint64("size", uint64(info.Size)), slog.Uint64("uses", uint64(info.Uses)))
+	s.cfg.Log.InfoContext(ctx, "backup", slog.String("dir", dir), slog.Uint64("size", uint64(info.Size)), slog.Uint64("uses", uint64(info.Uses)))
 }
 
 func (s *serving) logger(c *cobra.Command) (*slog.Logger, error) {

@@ -87,7 +87,7 @@ func Bearer(token string) func(context.Context) (string, error) {
 func (c *Client) URL() string { return c.base.String() }
 
 // Refusal is a gateway's refusal: the problem it sent (RFC 9457). errors.As finds the *consent.Error in it too.
-type Refusal struct {
+type Refusal struct { //nolint:errname // the word of whoever reads the call site
 	Problem    api.Problem
 	RetryAfter time.Duration // 0: not said
 	cause      error
@@ -266,7 +266,7 @@ func (c *Client) bytes(ctx context.Context, r request) ([]byte, error) {
 	if r.limit == 0 {
 		r.limit = maxAnswer
 	}
-	res, err := c.do(ctx, r)
+	res, err := c.do(ctx, r) //nolint:bodyclose // read closes it
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package uses_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,13 +75,6 @@ func wantCode(tb testing.TB, err error, want consent.Code) {
 	tb.Helper()
 	if consent.CodeOf(err) != want {
 		tb.Fatalf("error %v of code %q, want %q", err, consent.CodeOf(err), want)
-	}
-}
-
-func wantRefused(tb testing.TB, err error) {
-	tb.Helper()
-	if !errors.Is(err, proof.ErrRefused) {
-		tb.Fatalf("error %v, want a refusal", err)
 	}
 }
 

@@ -148,8 +148,14 @@ func (m *model) compare(t *testing.T, l *uses.Log) {
 		}
 	}
 	for _, f := range []uses.Filter{
-		{}, {Decision: proof.Deny}, {Requester: consenttest.BobPractice}, {Purpose: "HRESCH"}, {Emergency: true}, {Kind: proof.Read},
-		{From: sample(0, 20).Time, Until: sample(0, 60).Time}, {Until: sample(0, 3).Time, Decision: proof.Permit},
+		{},
+		{Decision: proof.Deny},
+		{Requester: consenttest.BobPractice},
+		{Purpose: "HRESCH"},
+		{Emergency: true},
+		{Kind: proof.Read},
+		{From: sample(0, 20).Time, Until: sample(0, 60).Time},
+		{Until: sample(0, 3).Time, Decision: proof.Permit},
 	} {
 		m.list(t, l, f)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// MaxUse is the longest use in canonical bytes, MaxInput the longest input.
-	MaxUse   = 256 << 10
+	// MaxUse is the longest use in canonical bytes.
+	MaxUse = 256 << 10
+	// MaxInput is the longest input of a decision.
 	MaxInput = 1 << 20
 
 	attachmentVersion = 1

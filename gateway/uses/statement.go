@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -208,7 +209,7 @@ func (l *Log) unseal(i int64, rec journal.Record) (o opened, err error) {
 		return o, err
 	}
 	o.index, o.prev, o.first = i, a.prev, a.first
-	bound := append(rec.Leaf[:len(rec.Leaf):len(rec.Leaf)], rec.Attachment[:attachmentHeader]...)
+	bound := slices.Concat(rec.Leaf, rec.Attachment[:attachmentHeader])
 	b, err := l.cfg.Vault.Open(vault.ID(a.handle), a.sealed, bound)
 	if err != nil {
 		return o, codedVault(err)

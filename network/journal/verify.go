@@ -174,7 +174,7 @@ func (v *verification) read(ctx context.Context, ordered, todo chan<- *stretch) 
 				}
 			}
 			if bad {
-				return nil // join reports it in its place
+				return nil //nolint:nilerr // join reports it in its place
 			}
 		}
 		if torn != nil {

@@ -230,7 +230,7 @@ func (v *Vault) Close() error {
 		return nil
 	}
 	err := v.Sync()
-	v.fence(ErrClosed)
+	_ = v.fence(ErrClosed) //nolint:errcheck // the fence itself
 	v.commit.Lock()
 	defer v.commit.Unlock()
 	v.mu.Lock()

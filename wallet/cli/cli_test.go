@@ -79,6 +79,8 @@ func TestTypedWrong(t *testing.T) {
 		{}, {"nonsense"}, {"wallet"}, {"wallet", "nonsense"}, {"consent", "revoke"}, {"consent", "revoke", "0"},
 		{"consent", "revoke", "03"}, {"consent", "give", "--no"}, {"access", "ask"}, {"access", "ask", "--subject", "s"},
 		{"audit", "replay", "x"}, {"uses", "export", "--format", "xml"}, {"custodian", "open"}, {"wallet", "enrol"},
+		{"wallet", "address"}, {"wallet", "address", "x"}, {"wallet", "accept"}, {"wallet", "recover"}, {"consent", "delegate"},
+		{"wallet", "guardians", "set"}, {"consent", "delegate-end", "x"}, {"custodian", "guardian"},
 		{"wallet", "enrol", "volens1:AAAA"}, {"access", "request", "--subject", "s", "--words", "w", "--until", "soon", "--member", "m"},
 	} {
 		code, out, errs := volens(t, "", args...)

@@ -44,4 +44,4 @@ var wordIndex = sync.OnceValue(func() map[string]int {
 })
 
 // hidden is what a secret prints as.
-func hidden(f fmt.State, name string) { _, _ = f.Write([]byte(name + "(hidden)")) }
+func hidden(f fmt.State, name string) { _, _ = f.Write([]byte(name + "(hidden)")) } //nolint:errcheck // fmt keeps the error

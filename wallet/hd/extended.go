@@ -51,11 +51,8 @@ func ParseExtended(text string) (*Key, error) {
 	}
 	switch data := b[45:]; [4]byte(b[:4]) {
 	case versionPrivate:
-		if data[0] != 0 {
-			return nil, fmt.Errorf("%w: private key prefix", ErrKey)
-		}
-		if overflow := k.scalar.SetByteSlice(data[1:]); overflow || k.scalar.IsZero() {
-			return nil, fmt.Errorf("%w: private key not in 1..n-1", ErrKey)
+		if err := k.setScalar(data); err != nil {
+			return nil, err
 		}
 		return k, nil
 	case versionPublic:
@@ -66,6 +63,16 @@ func ParseExtended(text string) (*Key, error) {
 	default:
 		return nil, fmt.Errorf("%w: unknown version", ErrKey)
 	}
+}
+
+func (k *Key) setScalar(data []byte) error {
+	if data[0] != 0 {
+		return fmt.Errorf("%w: private key prefix", ErrKey)
+	}
+	if overflow := k.scalar.SetByteSlice(data[1:]); overflow || k.scalar.IsZero() {
+		return fmt.Errorf("%w: private key not in 1..n-1", ErrKey)
+	}
+	return nil
 }
 
 const base58Alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"

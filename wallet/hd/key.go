@@ -15,7 +15,7 @@ import (
 const Hardened uint32 = 1 << 31
 
 // Key is a BIP-32 extended private key.
-type Key struct {
+type Key struct { //nolint:recvcheck // methods that hide have value receivers, so that a copy hides too
 	scalar secp256k1.ModNScalar
 	chain  [32]byte
 	depth  byte
@@ -100,20 +100,19 @@ func (k *Key) point() []byte {
 func fingerprint(point []byte) (f [4]byte) {
 	s := sha256.Sum256(point)
 	r := ripemd160.New() //nolint:gosec // see the import
-	r.Write(s[:])        //nolint:errcheck,gosec // a hash never fails to take bytes
+	r.Write(s[:])
 	copy(f[:], r.Sum(nil))
 	return f
 }
 
 func mac(key, data []byte) []byte {
 	h := hmac.New(sha512.New, key)
-	h.Write(data) //nolint:errcheck,gosec // a hash never fails to take bytes
+	h.Write(data)
 	return h.Sum(nil)
 }
 
-// Format implements fmt.Formatter and hides the key from every verb. It has a value receiver, and so has every method
-// that hides: a copy hides itself too.
-func (k Key) Format(f fmt.State, _ rune) { hidden(f, "hd.Key") } //nolint:recvcheck // see above
+// Format implements fmt.Formatter and hides the key from every verb.
+func (k Key) Format(f fmt.State, _ rune) { hidden(f, "hd.Key") }
 
 // String hides the key.
 func (k Key) String() string { return "hd.Key(hidden)" }

@@ -55,7 +55,7 @@ func ParsePhrase(words string) (Phrase, error) {
 		}
 		for b := range 11 {
 			at := 11*i + b
-			bits[at/8] |= byte(index>>(10-b)&1) << (7 - at%8) //nolint:gosec // one bit
+			bits[at/8] |= byte(index>>(10-b)&1) << (7 - at%8)
 		}
 	}
 	entropy, sum := bits[:n/3*4:n/3*4], bits[n/3*4]

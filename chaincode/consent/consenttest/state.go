@@ -95,7 +95,7 @@ func (m *Memory) Snapshot() []string {
 }
 
 // TestState is the conformance suite of consent.State: open returns a fresh empty state, commit ends a transaction.
-func TestState(t *testing.T, open func(t *testing.T) (st consent.State, commit func())) {
+func TestState(t *testing.T, open func(t *testing.T) (st consent.State, commit func())) { //nolint:cyclop // small tests, one after another
 	t.Helper()
 	t.Run("absent", func(t *testing.T) {
 		st, _ := open(t)

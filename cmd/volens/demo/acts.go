@@ -66,7 +66,9 @@ func (s *story) put(ctx context.Context, body func(l consent.Link, salt consent.
 	plain := slices.DeleteFunc(slices.Clone(s.shown), func(f wallet.Field) bool { return f.Detail })
 	e := Evidence{
 		{"shown", strings.Split(strings.TrimRight(wallet.Text(plain), "\n"), "\n")},
-		{"position", r.Position}, {"commitment", r.Commitment}, {"proved", "the receipt, against the pinned key"},
+		{"position", r.Position},
+		{"commitment", r.Commitment},
+		{"proved", "the receipt, against the pinned key"},
 	}
 	b, ok := m.Body.(consent.SubjectBody)
 	if !ok {
@@ -82,7 +84,7 @@ func (s *story) give(ctx context.Context) (Evidence, error) {
 	}
 	i := slices.IndexFunc(rs.Requests, func(r api.Asked) bool { return r.ID == s.asked.ID })
 	if i < 0 {
-		return nil, fmt.Errorf("Alice does not see request %s", s.asked.ID)
+		return nil, fmt.Errorf("request %s is not shown to Alice", s.asked.ID)
 	}
 	r := rs.Requests[i]
 	if r.Consent.TextHash != sha256.Sum256([]byte(r.Text)) {
@@ -151,7 +153,8 @@ func (s *story) prove(ctx context.Context) (Evidence, error) {
 		found = found || e.Index == s.permitted.Use.Index && u.Decision == "permit" && u.Requester == RosaInstitute
 	}
 	e := Evidence{
-		{"uses", list}, {"log", fmt.Sprintf("%d uses of all patients, root %s", v.Now.Size, v.Now.Root)},
+		{"uses", list},
+		{"log", fmt.Sprintf("%d uses of all patients, root %s", v.Now.Size, v.Now.Root)},
 		{"newest", fmt.Sprintf("use %d, leaf %s, as slot %d says", v.Now.UseSeq, v.Now.Head, v.Statement.Slot)},
 	}
 	if !found {
@@ -175,7 +178,8 @@ func (s *story) proveAgain(ctx context.Context) (Evidence, error) {
 		}
 	}
 	e := Evidence{
-		{"new uses", len(v.Statement.Entries)}, {"by the auditor", looks},
+		{"new uses", len(v.Statement.Entries)},
+		{"by the auditor", looks},
 		{"log", fmt.Sprintf("%d uses, root %s; it still holds the %d seen before", v.Now.Size, v.Now.Root, v.Before.Size)},
 	}
 	if looks == 0 {

@@ -106,8 +106,13 @@ func (s *story) genesis(ctx context.Context) (Evidence, error) {
 		}
 	}
 	return Evidence{
-		{"gateway", c.URL()}, {"ledger", l.ID}, {"position", l.Position}, {"ledger key", l.Key}, {"uses key", l.UsesKey},
-		{"policies", l.PolicyDigest}, {"code systems", l.CodesDigest},
+		{"gateway", c.URL()},
+		{"ledger", l.ID},
+		{"position", l.Position},
+		{"ledger key", l.Key},
+		{"uses key", l.UsesKey},
+		{"policies", l.PolicyDigest},
+		{"code systems", l.CodesDigest},
 	}, nil
 }
 
@@ -125,8 +130,11 @@ func (s *story) invite(ctx context.Context) (_ Evidence, err error) {
 		return nil, err
 	}
 	return Evidence{
-		{"record", demodata.Alice + " (sealed; it never leaves the hospital)"}, {"handle", s.invited.Handle},
-		{"slot", s.invited.Slot}, {"position", s.invited.Receipt.Position}, {"commitment", s.invited.Receipt.Commitment},
+		{"record", demodata.Alice + " (sealed; it never leaves the hospital)"},
+		{"handle", s.invited.Handle},
+		{"slot", s.invited.Slot},
+		{"position", s.invited.Receipt.Position},
+		{"commitment", s.invited.Receipt.Commitment},
 	}, nil
 }
 
@@ -161,8 +169,12 @@ func (s *story) enrol(ctx context.Context) (Evidence, error) {
 		Confirm: s.confirm, Rand: rand.Reader,
 	}
 	return Evidence{
-		{"wallet", s.w.cfg.WalletPath()}, {"custodian", e.Name}, {"key commitment", e.Head.KeyCommit}, {"position", e.Receipt.Position},
-		{"commitment", e.Receipt.Commitment}, {"proved", "the receipt, against the key pinned by the invitation"},
+		{"wallet", s.w.cfg.WalletPath()},
+		{"custodian", e.Name},
+		{"key commitment", e.Head.KeyCommit},
+		{"position", e.Receipt.Position},
+		{"commitment", e.Receipt.Commitment},
+		{"proved", "the receipt, against the key pinned by the invitation"},
 	}, nil
 }
 
@@ -302,7 +314,8 @@ func (s *story) inspect(ctx context.Context) (Evidence, error) {
 		return nil, err
 	}
 	e := Evidence{
-		{"ledger", fmt.Sprintf("%d records, root %s", r.Size, r.Root)}, {"uses", fmt.Sprintf("%d records, root %s", r.Uses.Size, r.Uses.Root)},
+		{"ledger", fmt.Sprintf("%d records, root %s", r.Size, r.Root)},
+		{"uses", fmt.Sprintf("%d records, root %s", r.Uses.Size, r.Uses.Root)},
 		{"state", fmt.Sprintf("%s, as the contract makes it again", r.State)},
 	}
 	if r.Signatures != nil {

@@ -204,10 +204,7 @@ func Restore(ctx context.Context, src string, p Paths, o RestoreOptions) (info B
 			err = errors.Join(err, os.RemoveAll(p.Data))
 		}
 	}()
-	if err := os.MkdirAll(p.Data, 0o700); err != nil {
-		return info, fmt.Errorf("restore: %w", err)
-	}
-	if err := os.MkdirAll(p.Anchors, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(p.Data, 0o700), os.MkdirAll(p.Anchors, 0o700)); err != nil {
 		return info, fmt.Errorf("restore: %w", err)
 	}
 	if err := copyFile(filepath.Join(src, genesisFile), p.genesis()); err != nil {

@@ -41,7 +41,7 @@ func (n *Node) upkeep(ctx context.Context, c *gateway.Custodian) {
 			go n.scrub(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
-			n.cfg.Log.Error("upkeep", slog.String("what", what), slog.String("error", err.Error()))
+			n.cfg.Log.ErrorContext(ctx, "upkeep", slog.String("what", what), slog.String("error", err.Error()))
 		}
 	}
 }
@@ -85,7 +85,7 @@ func (n *Node) Anchor(ctx context.Context, c *gateway.Custodian) error {
 func (n *Node) scrub(ctx context.Context) {
 	for name, l := range map[string]*journal.Log{"ledger": n.Ledger.Log(), "uses": n.Uses.Journal()} {
 		if err := l.Scrub(ctx, journal.ScrubOptions{BytesPerSecond: scrubPace}); err != nil && ctx.Err() == nil {
-			n.cfg.Log.Error("scrub: a record is damaged; restore it from a backup", slog.String("log", name), slog.String("error", err.Error()))
+			n.cfg.Log.ErrorContext(ctx, "scrub: a record is damaged; restore it from a backup", slog.String("log", name), slog.String("error", err.Error()))
 		}
 	}
 }

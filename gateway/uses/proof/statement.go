@@ -107,8 +107,8 @@ func checkChain(cp Checkpoint, seen Seen, handle consent.SubjectID, s Statement)
 	}
 	for i := range s.Entries {
 		e, before := &s.Entries[i], seen.Head
-		if e.Use.UseSeq != s.UseSeq-consent.Uint64(i) {
-			return refuse("entry %d is use %d, not %d", i, e.Use.UseSeq, s.UseSeq-consent.Uint64(i))
+		if want := s.UseSeq - consent.Uint64(i); e.Use.UseSeq != want { //nolint:gosec // an index
+			return refuse("entry %d is use %d, not %d", i, e.Use.UseSeq, want)
 		}
 		if err := checkEntry(cp, handle, s, e); err != nil {
 			return err
