@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +38,7 @@ func debugCheck() *cobra.Command {
 	c := &cobra.Command{
 		Use: "check", Short: "Start the node and find everything that was acknowledged", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			var in io.Reader = strings.NewReader("")
+			var in io.Reader
 			if acks != "" {
 				f, err := os.Open(acks) //nolint:gosec // the tester names it
 				if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -137,7 +139,7 @@ func report(env Env, asJSON bool, err error) {
 		return
 	}
 	if !asJSON {
-		line := strings.ReplaceAll(err.Error(), "\n", "; ")
+		line := oneLine(err.Error())
 		if wait := client.RetryAfter(err); wait > 0 {
 			line += fmt.Sprintf(" (try again in %s)", wait)
 		}
@@ -149,6 +151,19 @@ func report(env Env, asJSON bool, err error) {
 		b = []byte("{}")
 	}
 	printf(env.Err, "%s\n", b)
+}
+
+// oneLine keeps an error that quotes damaged bytes from doing anything to a terminal, or to a program that reads UTF-8.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return utf8.RuneError
+	}, strings.ReplaceAll(strings.ToValidUTF8(s, string(utf8.RuneError)), "\n", "; "))
 }
 
 // problemOf is the gateway's own problem, or one made of a local error.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -25,32 +24,20 @@ type Result struct {
 }
 
 // Check starts the node in dir, finds everything that acks says was acknowledged, stops it, and verifies all of it: the
-// signatures, the contract's writes, and the state index against both. A node whose making was never acknowledged need not
-// be there.
+// signatures, the contract's writes, and the state index against both. With acks, a node whose making was never acknowledged
+// need not be there.
 func Check(ctx context.Context, dir string, acks io.Reader) (Result, error) {
 	var r Result
-	var promises []promise
-	lines := bufio.NewScanner(acks)
-	for lines.Scan() {
-		p, ok := parsePromise(lines.Text())
-		if ok {
-			promises = append(promises, p)
-		}
-	}
-	if err := lines.Err(); err != nil {
+	promises, err := parsePromises(acks)
+	if err != nil {
 		return r, err
 	}
 	r.Acks = len(promises)
-	if r.Acks == 0 {
-		if _, _, err := node.ReadGenesis(node.Under(dir)); errors.Is(err, os.ErrNotExist) {
-			return r, nil
-		}
-	}
 	state, err := find(ctx, dir, promises)
+	if err != nil && acks != nil && r.Acks == 0 { // half made, and refused: nobody was told that it is there
+		return r, nil
+	}
 	if err != nil {
-		if r.Acks == 0 { // half made, and refused: nobody was told that it is there
-			return r, nil
-		}
 		return r, err
 	}
 	r.State = state
@@ -79,6 +66,20 @@ func find(ctx context.Context, dir string, promises []promise) (state consent.Ha
 		return state, err
 	}
 	return n.Ledger.Digest()
+}
+
+// parsePromises reads a writer's output; nil promises nothing.
+func parsePromises(acks io.Reader) (list []promise, err error) {
+	if acks == nil {
+		return nil, nil
+	}
+	lines := bufio.NewScanner(acks)
+	for lines.Scan() {
+		if p, ok := parsePromise(lines.Text()); ok {
+			list = append(list, p)
+		}
+	}
+	return list, lines.Err()
 }
 
 // promise is a line of a writer.

@@ -132,28 +132,36 @@ func (w *World) Enrol(localID string) (*consenttest.Subject, *client.Client) {
 // SignIn signs a subject in.
 func (w *World) SignIn(s *consenttest.Subject) *client.Client {
 	w.T.Helper()
-	ctx, c := context.Background(), w.Client()
-	ch, err := c.Challenge(ctx)
+	c, err := SignIn(context.Background(), w.Client(), s)
 	if err != nil {
 		w.T.Fatal(err)
+	}
+	return c
+}
+
+// SignIn signs a subject in at the gateway of c.
+func SignIn(ctx context.Context, c *client.Client, s *consenttest.Subject) (*client.Client, error) {
+	ch, err := c.Challenge(ctx)
+	if err != nil {
+		return nil, err
 	}
 	m, err := client.Message(ch, s.Key.Address())
 	if err != nil {
-		w.T.Fatal(err)
+		return nil, err
 	}
 	text, err := m.Format()
 	if err != nil {
-		w.T.Fatal(err)
+		return nil, err
 	}
 	signature, err := s.Key.Sign(sig.PersonalHash(text))
 	if err != nil {
-		w.T.Fatal(err)
+		return nil, err
 	}
 	session, err := c.SignIn(ctx, api.SignIn{Message: text, Signature: signature.String(), Handle: &s.Handle, KeySalt: &s.KeySalt})
 	if err != nil {
-		w.T.Fatal(err)
+		return nil, err
 	}
-	return c.As(client.Bearer(session.AccessToken))
+	return c.As(client.Bearer(session.AccessToken)), nil
 }
 
 // Pseudonym is the name under which a member knows a subject.
