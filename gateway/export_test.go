@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/network"
 )
 
 // Unmarshal is the strict decoder.
@@ -53,5 +55,24 @@ func CheckAsked(m consent.MemberID, text []byte) error {
 func (g *Gateway) Handle(path string, fail func(write func(string))) {
 	g.engine.GET(path, func(c *gin.Context) {
 		fail(func(s string) { _, _ = c.Writer.WriteString(s); c.Writer.Flush() })
+	})
+}
+
+// OnErase calls fn after each erasure, on the goroutine that follows the ledger.
+func (g *Gateway) OnErase(fn func()) {
+	g.cfg.Notices.onErase(func(consent.SubjectID) { fn() })
+}
+
+// Through makes the gateway submit through another ledger.
+func (g *Gateway) Through(l network.Ledger) { g.cfg.Ledger = l }
+
+// Settle finds out what became of messages whose outcome was not known, as Sweep does every second.
+func (g *Gateway) Settle(ctx context.Context) { g.settle(ctx) }
+
+// HandleCut serves an answer whose connection is cut first.
+func (g *Gateway) HandleCut(path string) {
+	g.engine.GET(path, func(c *gin.Context) {
+		cut(c)()
+		g.release(c, struct{}{})
 	})
 }
