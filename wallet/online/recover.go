@@ -69,53 +69,66 @@ func FinishRecovery(
 	if err != nil {
 		return Enrolment{}, err
 	}
-	s, known := w.Book().Subject(v.Handle)
-	if !known {
-		s, err = w.Book().Add(wallet.Subject{
-			Handle: v.Handle, Label: o.Label, Ledger: v.Ledger, Gateway: c.URL(), UseLog: wallet.Log{Key: v.UsesKey},
-		})
-		if err != nil {
-			return Enrolment{}, err
-		}
+	e := enrolment{w: w, c: c, v: v, o: o, names: names}
+	if err := e.recovered(r.Begin.KeyCommit); err != nil {
+		return Enrolment{}, err
 	}
-	if s.Delegation != nil {
-		return Enrolment{}, fmt.Errorf("%w: this wallet acts for the handle as a delegate", wallet.ErrSubject)
-	}
-	g, err := w.FindGeneration(v.Handle, r.Begin.KeyCommit)
+	m, err := e.signFinish(ctx, link)
 	if err != nil {
 		return Enrolment{}, err
 	}
-	salt, err := w.Keys().KeySalt(v.Handle, g)
-	if err != nil {
-		return Enrolment{}, err
-	}
-	body := &consent.RecoveryFinish{Handle: link.Handle, Seq: link.Seq, Prev: link.Prev}
-	if _, err := io.ReadFull(o.Rand, body.Salt[:]); err != nil {
-		return Enrolment{}, fmt.Errorf("draw a salt: %w", err)
-	}
-	signature, err := w.Sign(ctx, v.Handle, body, names, o.Confirm)
-	if err != nil {
-		return Enrolment{}, err
-	}
-	m := consent.Message{Body: body, Openings: consent.Openings{NewKeySalt: &salt}, Sigs: []consent.Signature{signature}}
 	claimed, err := c.Claim(ctx, m)
 	if err != nil {
 		return Enrolment{}, err
 	}
-	e := enrolment{w: w, s: s, known: known, c: c, v: v, o: o, names: names}
-	if e.ledger, known = w.Book().Ledger(v.Ledger); !known {
-		return Enrolment{}, wallet.ErrPinned
-	}
-	out := Enrolment{Subject: s, Receipt: claimed.Receipt}
+	out := Enrolment{Subject: e.s, Receipt: claimed.Receipt}
 	out.Head, err = e.prove(m, claimed.Receipt)
 	if err == nil && out.Head.KeyCommit != r.Begin.KeyCommit {
 		err = fmt.Errorf("%w: another key is registered", wallet.ErrReceipt)
 	}
 	if err == nil {
-		err = record(s, m, claimed.Receipt)
+		err = record(e.s, m, claimed.Receipt)
 	}
 	if err != nil {
 		return out, err
 	}
 	return out, e.finish(&out, usesOrigin)
+}
+
+// recovered enters the handle in the book, unsaved, with the generation of the key that the recovery names.
+func (e *enrolment) recovered(commit consent.Hash) (err error) {
+	if e.s, e.known = e.w.Book().Subject(e.v.Handle); !e.known {
+		e.s, err = e.w.Book().Add(wallet.Subject{
+			Handle: e.v.Handle, Label: e.o.Label, Ledger: e.v.Ledger, Gateway: e.c.URL(), UseLog: wallet.Log{Key: e.v.UsesKey},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if e.s.Delegation != nil {
+		return fmt.Errorf("%w: this wallet acts for the handle as a delegate", wallet.ErrSubject)
+	}
+	ledger, pinned := e.w.Book().Ledger(e.s.Ledger)
+	if !pinned {
+		return wallet.ErrPinned
+	}
+	e.ledger = ledger
+	_, err = e.w.FindGeneration(e.v.Handle, commit)
+	return err
+}
+
+// signFinish signs the end of the recovery with the new key.
+func (e *enrolment) signFinish(ctx context.Context, l consent.Link) (m consent.Message, err error) {
+	body := &consent.RecoveryFinish{Handle: l.Handle, Seq: l.Seq, Prev: l.Prev}
+	if _, err := io.ReadFull(e.o.Rand, body.Salt[:]); err != nil {
+		return m, fmt.Errorf("draw a salt: %w", err)
+	}
+	signature, err := e.w.Sign(ctx, e.v.Handle, body, e.names, e.o.Confirm)
+	if err != nil {
+		return m, err
+	}
+	opening, err := e.w.Opening(e.v.Handle) // of the generation that the recovery names
+	return consent.Message{
+		Body: body, Openings: consent.Openings{NewKeySalt: opening.KeySalt}, Sigs: []consent.Signature{signature},
+	}, err
 }
