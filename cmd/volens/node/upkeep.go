@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"runtime/debug"
+	"runtime/metrics"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -13,15 +15,30 @@ import (
 
 // How often a node looks after itself.
 const (
+	tuneEvery   = time.Second
 	anchorEvery = time.Minute      // the use log's checkpoint goes on the ledger, if it has grown
 	rotateEvery = 10 * time.Minute // erasures are completed
 	scrubEvery  = 24 * time.Hour   // every record is read once, to meet bit rot before a reader does
 	scrubPace   = int64(16 << 20)  // bytes a second
 )
 
+// heapRoom is how much the heap may grow between collections at least. A small node then collects seldom; a node with a
+// million subjects in memory collects when its heap has grown by half.
+const heapRoom = 256 << 20
+
+// tuneGC sets the collector's percentage by the live heap.
+func tuneGC() {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	live := max(sample[0].Value.Uint64(), 1<<20)
+	debug.SetGCPercent(int(min(max(heapRoom*100/live, 50), 800))) //nolint:gosec // 50 to 800
+}
+
 // upkeep runs until ctx ends. What fails is logged and tried again next time: none of it is on anybody's path.
 func (n *Node) upkeep(ctx context.Context, c *gateway.Custodian) {
 	anchor, rotate, scrub := time.NewTicker(anchorEvery), time.NewTicker(rotateEvery), time.NewTicker(scrubEvery)
+	tune := time.NewTicker(tuneEvery)
+	defer tune.Stop()
 	defer anchor.Stop()
 	defer rotate.Stop()
 	defer scrub.Stop()
@@ -31,6 +48,8 @@ func (n *Node) upkeep(ctx context.Context, c *gateway.Custodian) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-tune.C:
+			tuneGC()
 		case <-anchor.C:
 			what, err = "anchor the use log", n.Anchor(ctx, c)
 		case <-rotate.C:
