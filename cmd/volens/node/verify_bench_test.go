@@ -1,0 +1,94 @@
+package node_test
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
+	"github.com/volens-ledger/volens/cmd/volens/node"
+	"github.com/volens-ledger/volens/cmd/volens/node/nodetest"
+)
+
+// BenchmarkVerifySignatures verifies a ledger of signed consents in full, and beside it verifies just the same messages, in
+// memory, on all processors: "ratio" is the one over the other.
+func BenchmarkVerifySignatures(b *testing.B) {
+	ctx := context.Background()
+	w := nodetest.Start(b, nil)
+	messages := signed(b, w, 100, 100)
+	w.Close()
+	var ledger, bare time.Duration
+	for b.Loop() {
+		began := time.Now()
+		r, err := node.Verify(ctx, w.Cfg.Paths, node.VerifyOptions{Signatures: true})
+		if err != nil || r.Signatures.Messages < int64(len(messages)) {
+			b.Fatal(r, err)
+		}
+		ledger += time.Since(began)
+		began = time.Now()
+		verifyAll(b, w.Ledger, messages)
+		bare += time.Since(began)
+	}
+	b.ReportMetric(float64(len(messages)*b.N)/ledger.Seconds(), "records/s")
+	b.ReportMetric(float64(ledger)/float64(bare), "ratio")
+}
+
+// signed puts subjects with so many consents each on the ledger.
+func signed(b *testing.B, w *nodetest.World, subjects, each int) (all []consent.Message) {
+	b.Helper()
+	var chains [][]consent.Message
+	for range subjects {
+		s, open := w.World.Open()
+		claim := s.Claim()
+		chain := []consent.Message{open, claim}
+		s.Moved(claim)
+		for range each {
+			m := s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+			s.Moved(m)
+			chain = append(chain, m)
+		}
+		chains = append(chains, chain)
+		all = append(all, chain...)
+	}
+	var group sync.WaitGroup
+	for _, chain := range chains {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for _, m := range chain {
+				v, err := consent.Verify(w.Ledger, m)
+				if err == nil {
+					_, err = w.Node.Ledger.Submit(context.Background(), v)
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	group.Wait()
+	return all
+}
+
+func verifyAll(b *testing.B, ledger consent.Hash, messages []consent.Message) {
+	b.Helper()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for i := next.Add(1) - 1; i < int64(len(messages)); i = next.Add(1) - 1 {
+				if _, err := consent.Verify(ledger, messages[i]); err != nil {
+					b.Error(err)
+				}
+			}
+		}()
+	}
+	group.Wait()
+}
