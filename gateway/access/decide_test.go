@@ -1,0 +1,290 @@
+package access_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
+	"github.com/volens-ledger/volens/cmd/volens/node"
+	"github.com/volens-ledger/volens/cmd/volens/node/nodetest"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// scene is a service on a node's parts, past HTTP.
+type scene struct {
+	*nodetest.World
+	t       *testing.T
+	service *access.Service
+	names   access.Pseudonyms
+}
+
+func start(t *testing.T, change func(*node.Config)) *scene {
+	t.Helper()
+	s := &scene{World: nodetest.Start(t, change), t: t, names: access.NewPseudonyms([32]byte{7})}
+	s.open()
+	return s
+}
+
+func (s *scene) open() {
+	n := s.Node
+	s.service = access.New(access.Config{Replica: n.Replica, Engine: n.Engine, Uses: n.Uses, Pseudonyms: s.names})
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) grant(who *consenttest.Subject, me *client.Client, c consent.Consent) {
+	s.t.Helper()
+	m := who.Grant(c)
+	_, err := me.Submit(context.Background(), m)
+	s.must(err)
+	who.Moved(m)
+}
+
+var rosa = access.Requester{Member: consenttest.RosaInstitute, Roles: []string{"researcher"}, Channel: "rest", Client: "192.0.2.1"}
+
+func (s *scene) request(who *consenttest.Subject) api.AccessRequest {
+	s.t.Helper()
+	name, err := s.names.Of(rosa.Member, who.Handle)
+	s.must(err)
+	return api.AccessRequest{Subject: name, Purpose: consent.Coding{Code: "HRESCH"}, RequestID: "r-1"}
+}
+
+func (s *scene) decide(req api.AccessRequest) *access.Answer {
+	s.t.Helper()
+	a, err := s.service.Decide(context.Background(), rosa, req, nil)
+	s.must(err)
+	a.Done()
+	return a
+}
+
+// record is the use of an answer as it is on record.
+func (s *scene) record(a *access.Answer) proof.Use {
+	s.t.Helper()
+	u, _, err := s.Node.Uses.Open(a.Use.Index)
+	s.must(err)
+	return u
+}
+
+// TestRecord checks that the record says of a decision what accounting for disclosures asks for.
+func TestRecord(t *testing.T) {
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	s.grant(alice, me, consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+	req := s.request(alice)
+	req.Actor = api.Actor{Reference: "Practitioner/rosa", Groups: []string{"Group/lab"}}
+	label := consent.Coding{System: "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", Code: "N"}
+	req.Resources = []policies.Resource{{Type: "Observation", ID: "1", Labels: []consent.Coding{label}}, {Type: "Condition", ID: "2", Labels: []consent.Coding{label}}}
+	a := s.decide(req)
+	u := s.record(a)
+	if a.Decision.Decision != policies.Permit || u.Decision != proof.Permit || u.Requester != rosa.Member || u.Client != rosa.Client || u.Channel != "rest" ||
+		u.RequestID != "r-1" || u.Purpose.Code != "HRESCH" || u.Action.Code != "access" || u.Handle != alice.Handle || u.Kind != proof.Decision {
+		t.Errorf("%+v", u)
+	}
+	if fmt.Sprint(u.Actors, u.Resources, u.Labels, u.Consents, u.Roles) != fmt.Sprint(
+		[]string{"Practitioner/rosa", "Group/lab"}, []string{"Observation/1", "Condition/2"}, []consent.Coding{label}, []consent.Uint64{3}, []consent.Coding{{Code: "researcher"}}) {
+		t.Errorf("%+v", u)
+	}
+	if u.PolicyDigest.IsZero() || u.CodesDigest.IsZero() || u.Position == 0 || u.Algorithm != string(policies.DenyOverrides) || u.Sentence.Text == "" || len(u.Reasons) == 0 || u.InputHash.IsZero() {
+		t.Errorf("%+v", u)
+	}
+}
+
+// TestFaultsDeny checks that a request that is given up, and an engine that has no time, deny.
+func TestFaultsDeny(t *testing.T) {
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	s.grant(alice, me, consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if a, err := s.service.Decide(gone, rosa, s.request(alice), nil); err == nil {
+		defer a.Done()
+		if a.Decision.Decision == policies.Permit && !a.Memo {
+			t.Errorf("%+v", a)
+		}
+	}
+	slow, err := policies.New(policies.Config{Timeout: 1, MemoEntries: -1})
+	s.must(err)
+	n := s.Node
+	s.service = access.New(access.Config{Replica: n.Replica, Engine: slow, Uses: n.Uses, Pseudonyms: s.names})
+	a := s.decide(s.request(alice))
+	if u := s.record(a); a.Decision.Decision != policies.Deny || u.Decision != proof.Deny || u.Reasons[0].Code != "fault" || len(a.Obligations) != 0 {
+		t.Errorf("%+v as %+v", a, u)
+	}
+	s.open()
+	if a := s.decide(s.request(alice)); a.Decision.Decision != policies.Permit {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestPermits checks the count of uses under a limited consent, over more uses than one page of the log holds.
+func TestPermits(t *testing.T) {
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	limited := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
+	limited.MaxUses = 1100
+	s.grant(alice, me, limited)
+	req := s.request(alice)
+	other := req
+	other.Purpose.Code = "HMARKT"
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	permits := 0
+	for worker := range 8 {
+		all.Go(func() {
+			for i := range 150 {
+				r := req
+				if i%30 == worker {
+					r = other
+				}
+				a, err := s.service.Decide(context.Background(), rosa, r, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				a.Done()
+				mu.Lock()
+				if a.Decision.Decision == policies.Permit {
+					permits++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if permits != 1100 {
+		t.Fatalf("%d permits of 1100", permits)
+	}
+	n, err := access.Permits(context.Background(), s.Node.Uses, alice.Handle, alice.Slot)
+	if err != nil || n[3] != 1100 || len(n) != 1 {
+		t.Errorf("%v, %v", n, err)
+	}
+	s.Close()
+	s.Open()
+	s.open()
+	if a := s.decide(req); a.Decision.Decision != policies.Deny {
+		t.Errorf("after a restart: %+v", a)
+	}
+	if n, err := access.Permits(context.Background(), s.Node.Uses, s.Rand.Handle(), 4711); err != nil || len(n) != 0 {
+		t.Errorf("of nobody: %v, %v", n, err)
+	}
+}
+
+// TestPart checks a requester that takes what flows: what it gets is on record as a permit, and what it does not get it is
+// not told of.
+func TestPart(t *testing.T) {
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	c := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
+	c.Provisions[0].ResourceTypes = []consent.Coding{{System: "http://hl7.org/fhir/resource-types", Code: "Observation"}}
+	c.MaxUses = 2
+	s.grant(alice, me, c)
+	part := rosa
+	part.Part = true
+	ask := func(kinds ...string) (*access.Answer, proof.Use) {
+		t.Helper()
+		req := s.request(alice)
+		for _, k := range kinds {
+			req.Resources = append(req.Resources, policies.Resource{Type: k, ID: "1"})
+		}
+		a, err := s.service.Decide(context.Background(), part, req, nil)
+		s.must(err)
+		a.Done()
+		return a, s.record(a)
+	}
+	for range 2 {
+		a, u := ask("Condition", "Observation")
+		if a.Decision.Decision != policies.Permit || u.Decision != proof.Permit || len(a.Resources) != 1 || u.Resources[0] != "Observation/1" || len(u.Consents) != 1 {
+			t.Errorf("%+v on record as %+v", a, u)
+		}
+	}
+	a, u := ask("Condition", "Observation") // the consent is used up
+	if a.Decision.Decision != policies.Deny || u.Decision != proof.Deny || len(a.Resources) != 0 || len(u.Resources) != 2 {
+		t.Errorf("%+v on record as %+v", a, u)
+	}
+	c.MaxUses = 0
+	s.grant(alice, me, c)
+	withheld, u := ask("Condition")
+	if u.Decision != proof.Deny || u.Resources[0] != "Condition/1" {
+		t.Errorf("on record as %+v", u)
+	}
+	nothing, u := ask()
+	if u.Decision != proof.Deny || withheld.Decision.Decision != policies.Deny || fmt.Sprint(withheld.Decision) != fmt.Sprint(nothing.Decision) {
+		t.Errorf("%+v and %+v", withheld.Decision, nothing.Decision)
+	}
+	// The whole or nothing is what others ask for.
+	if a := s.decide(func() api.AccessRequest {
+		req := s.request(alice)
+		req.Resources = []policies.Resource{{Type: "Condition", ID: "1"}, {Type: "Observation", ID: "1"}}
+		return req
+	}()); a.Decision.Decision != policies.Deny {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestReplay checks that what was decided can be decided again, and that a record that does not fit is said to.
+func TestReplay(t *testing.T) {
+	ctx := context.Background()
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	s.grant(alice, me, consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+	a := s.decide(s.request(alice))
+	u, input, err := s.Node.Uses.Open(a.Use.Index)
+	s.must(err)
+	d, detail, err := s.service.Replay(ctx, u, input, s.Node.Engine)
+	if err != nil || detail != "" || d.Decision != policies.Permit {
+		t.Fatalf("%+v, %q, %v", d, detail, err)
+	}
+	for want, spoil := range map[string]func(*proof.Use){
+		"decision":        func(u *proof.Use) { u.Decision = proof.Deny },
+		"consentDecision": func(u *proof.Use) { u.ConsentDecision = policies.ConsentDeny },
+		"consents":        func(u *proof.Use) { u.Consents = nil },
+		"rules":           func(u *proof.Use) { u.Rules = []string{"1/provision[0]"} },
+		"digests":         func(u *proof.Use) { u.PolicyDigest[0]++ },
+	} {
+		v := u
+		spoil(&v)
+		if _, detail, err := s.service.Replay(ctx, v, input, s.Node.Engine); err != nil || detail != want {
+			t.Errorf("%s: %q, %v", want, detail, err)
+		}
+	}
+	if _, _, err := s.service.Replay(ctx, u, append(input, 0), s.Node.Engine); err == nil {
+		t.Error("an input with something after it was read")
+	}
+	erased := alice.Erase()
+	_, err = me.Submit(ctx, erased)
+	s.must(err)
+	if _, _, err := s.service.Replay(ctx, u, input, s.Node.Engine); err == nil || errors.Is(err, context.Canceled) {
+		t.Errorf("replay after an erasure: %v", err)
+	}
+}
+
+// FuzzInput checks that the sealed input of a use has one form: what can be read is what would be written.
+func FuzzInput(f *testing.F) {
+	left := consent.Uint64(3)
+	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []policies.Record{{ID: "3", Date: 5, Attested: true, UsesLeft: &left}, {ID: "4"}}))
+	f.Add(access.Encode(policies.Request{}, nil))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again, err := access.Recode(b)
+		if err == nil && !bytes.Equal(again, b) {
+			t.Fatalf("%x is written as %x", b, again)
+		}
+		if err != nil && consent.CodeOf(err) != consent.Malformed {
+			t.Fatalf("%v", err)
+		}
+	})
+}
