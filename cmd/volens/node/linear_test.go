@@ -384,6 +384,8 @@ func (a *arena) send(c *contested, m consent.Message) bool {
 			return false
 		case code == api.Unauthenticated, errors.Is(err, syscall.ECONNREFUSED):
 			a.later(era, err)
+		case code == consent.Unavailable: // nothing was written
+			time.Sleep(10 * time.Millisecond)
 		case code == consent.Unknown:
 			a.later(era, err)
 			return a.landed(m)
