@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -147,7 +148,7 @@ func TestStale(t *testing.T) {
 	if a := w.decides(rosa, ask, policies.Deny); !reason(a.Decision, "stale") {
 		t.Errorf("%+v", a.Decision)
 	}
-	if r := w.send("GET", "/readyz", "", nil); r.StatusCode != 503 {
+	if r := w.send("GET", "/readyz", "", nil); r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("ready with %d: %s", r.StatusCode, r.body)
 	}
 	close(block)

@@ -124,15 +124,8 @@ func (g *Gateway) claim(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	var h consent.SubjectID
-	switch b := m.Body.(type) {
-	case *consent.SubjectClaim:
-		h = b.Handle
-	case *consent.RecoveryBegin:
-		h = b.Handle
-	case *consent.RecoveryFinish:
-		h = b.Handle
-	default:
+	h, ok := keyless(m.Body)
+	if !ok {
 		problem(c, consent.Malformed, "this route takes a SubjectClaim, RecoveryBegin or RecoveryFinish; sign in for the others")
 		return
 	}
@@ -158,6 +151,19 @@ func (g *Gateway) claim(c *gin.Context) {
 	}
 	me.Delegations = nil // who signs in sees them
 	answer(c, http.StatusOK, api.Claimed{Receipt: r, Me: me})
+}
+
+// keyless is the handle of a message that needs no sign-in, false for all others.
+func keyless(b consent.Body) (consent.SubjectID, bool) {
+	switch b := b.(type) {
+	case *consent.SubjectClaim:
+		return b.Handle, true
+	case *consent.RecoveryBegin:
+		return b.Handle, true
+	case *consent.RecoveryFinish:
+		return b.Handle, true
+	}
+	return consent.SubjectID{}, false
 }
 
 // hides are the refusals that would tell a stranger whether a handle exists and where it stands.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -120,32 +121,41 @@ func (g *Gateway) stream(c *gin.Context) {
 	defer alive.Stop()
 	text := ": volens\n\n"
 	for {
-		if err := rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		if err := send(c, rc, text); err != nil {
 			return
 		}
-		if _, err := c.Writer.WriteString(text); err != nil {
+		var more bool
+		if text, more = g.next(c.Request.Context(), ch, alive.C); !more {
 			return
-		}
-		if err := rc.Flush(); err != nil {
-			return
-		}
-		select {
-		case <-c.Request.Context().Done():
-			return
-		case <-g.cfg.Notices.ended:
-			return
-		case n := <-ch:
-			b, err := json.Marshal(n)
-			if err != nil {
-				return
-			}
-			text = fmt.Sprintf("event: %s\ndata: %s\n\n", n.Kind, b)
-		case <-alive.C:
-			text = ": alive\n\n"
 		}
 		now, err := g.cfg.Auth.Authenticate(c.Request)
 		if err != nil || now.Handle != p.Handle || !now.May(consent.ScopeView) {
 			return
 		}
 	}
+}
+
+// send writes a piece of a stream before a deadline of its own.
+func send(c *gin.Context, rc *http.ResponseController, text string) error {
+	if err := rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := c.Writer.WriteString(text); err != nil {
+		return err
+	}
+	return rc.Flush()
+}
+
+// next waits for what a stream says next: a notice, or a sign of life. It returns false when the stream ends.
+func (g *Gateway) next(ctx context.Context, ch <-chan api.Notice, alive <-chan time.Time) (string, bool) {
+	select {
+	case <-ctx.Done():
+	case <-g.cfg.Notices.ended:
+	case n := <-ch:
+		b, err := json.Marshal(n)
+		return fmt.Sprintf("event: %s\ndata: %s\n\n", n.Kind, b), err == nil
+	case <-alive:
+		return ": alive\n\n", true
+	}
+	return "", false
 }

@@ -10,7 +10,7 @@ import (
 
 // unsettled reports whether, after err, a message may be on the ledger all the same.
 func unsettled(err error) bool {
-	switch consent.CodeOf(err) {
+	switch consent.CodeOf(err) { //nolint:exhaustive // after all others it is known
 	case consent.Unknown, consent.Fenced, consent.Internal:
 		return true
 	}

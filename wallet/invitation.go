@@ -79,8 +79,13 @@ func ParseInvitation(text string) (Invitation, error) {
 		return Invitation{}, err
 	case same != text:
 		return Invitation{}, fmt.Errorf("%w: it has another spelling", ErrInvitation)
-	case v.Server == "" || v.Handle.IsZero() || v.Ledger.IsZero() || v.Genesis.IsZero() || v.Key == "" || v.UsesKey == "":
+	case !v.whole():
 		return Invitation{}, fmt.Errorf("%w: something is missing", ErrInvitation)
 	}
 	return v, nil
+}
+
+// whole reports whether an invitation has all that it must; a code it need not have.
+func (v Invitation) whole() bool {
+	return v.Server != "" && !v.Handle.IsZero() && !v.Ledger.IsZero() && !v.Genesis.IsZero() && v.Key != "" && v.UsesKey != ""
 }

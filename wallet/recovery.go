@@ -17,7 +17,7 @@ var ErrRecovery = errors.New("not a recovery")
 // Recovery is the file that goes round when a key is lost. The person's guardians keep it from the day she named them,
 // then with Begin absent. Her new wallet fills in Begin, and each guardian adds a signature. It is confidential: it names
 // the guardians' keys, and it opens the ledger's commitments.
-type Recovery struct {
+type Recovery struct { //nolint:recvcheck // Sign adds to it
 	Invitation string                 `json:"invitation"` // without a code
 	Guardians  consent.Guardians      `json:"guardians"`
 	Begin      *consent.RecoveryBegin `json:"begin,omitempty"`

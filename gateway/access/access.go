@@ -115,7 +115,7 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 		return nil, err
 	}
 	view, err := s.cfg.Replica.Enter(handle, cut)
-	switch consent.CodeOf(err) {
+	switch consent.CodeOf(err) { //nolint:exhaustive // the default is for all others
 	case "":
 	case consent.Erased, consent.NotFound:
 		return nil, consent.Errorf(consent.NotFound, "there is no such subject")

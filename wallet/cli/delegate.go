@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -40,7 +41,7 @@ func (w *powers) delegation() (d consent.Delegate, err error) {
 		return d, err
 	}
 	for _, s := range w.scope {
-		if s != consent.ScopeGrant && s != consent.ScopeRevoke && s != consent.ScopeView {
+		if !slices.Contains([]string{consent.ScopeGrant, consent.ScopeRevoke, consent.ScopeView}, s) {
 			return d, Usage("--scope is grant, revoke or view, not %q", s)
 		}
 	}

@@ -145,7 +145,7 @@ the patient confirms it.`,
 			if err != nil {
 				return err
 			}
-			b, err := os.ReadFile(document)
+			b, err := os.ReadFile(document) //nolint:gosec // the person names it
 			if err != nil {
 				return Usage("--document is the paper that the consent stands on: %w", err)
 			}

@@ -184,25 +184,28 @@ With --json there is one object a line. It goes on until it is interrupted, or -
 // errEnough ends a watch.
 var errEnough = errors.New("enough")
 
+// showNew shows the uses since the last verification, oldest first. It ends with errEnough when count are shown.
+func (p *person) showNew(ctx context.Context, shown *int, count int) error {
+	v, err := online.Verify(ctx, p.API, p.Subject, false)
+	if err != nil {
+		return err
+	}
+	for i := len(v.Statement.Entries) - 1; i >= 0; i-- {
+		u := v.Statement.Entries[i].Use
+		if err := p.show(u, func(out io.Writer) { p.showUse(out, u) }); err != nil {
+			return err
+		}
+		if *shown++; *shown == count {
+			return errEnough
+		}
+	}
+	return nil
+}
+
 // watch verifies at once and after every notice, and follows again when the stream ends.
 func (p *person) watch(ctx context.Context, count int) error {
 	shown := 0
-	look := func(api.Notice) error {
-		v, err := online.Verify(ctx, p.API, p.Subject, false)
-		if err != nil {
-			return err
-		}
-		for i := len(v.Statement.Entries) - 1; i >= 0; i-- {
-			u := v.Statement.Entries[i].Use
-			if err := p.show(u, func(out io.Writer) { p.showUse(out, u) }); err != nil {
-				return err
-			}
-			if shown++; shown == count {
-				return errEnough
-			}
-		}
-		return nil
-	}
+	look := func(api.Notice) error { return p.showNew(ctx, &shown, count) }
 	for {
 		err := look(api.Notice{})
 		if err == nil {

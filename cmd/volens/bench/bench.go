@@ -286,7 +286,7 @@ func Consents(ctx context.Context, o Options) ([]Result, error) {
 	ps, err := s.enrol(ctx, o.Shape.Subjects, 2*o.Clients*each)
 	var rs []Result
 	if err == nil {
-		rs = make([]Result, 1)
+		rs = []Result{{}}
 		rs[0], err = s.consentsHTTP(ctx, o, ps[:o.Clients*each], perClient)
 	}
 	if err == nil && s.n != nil {

@@ -192,7 +192,7 @@ type RestoreOptions struct {
 // Restore makes the data folder of a node from a backup. The keys must be in place: those of the logs, and the epoch key of
 // the backup's ring. It refuses a data folder that is not empty. Every record is checked on the way. Erasures that the
 // ledger's leaves tell of are applied to the ring, and completed, before anything can be opened.
-func Restore(ctx context.Context, src string, p Paths, o RestoreOptions) (info BackupInfo, err error) {
+func Restore(ctx context.Context, src string, p Paths, o RestoreOptions) (info BackupInfo, err error) { //nolint:cyclop // one step after another
 	if es, err := os.ReadDir(p.Data); err == nil && len(es) > 0 {
 		return info, fmt.Errorf("restore: %s is not empty", p.Data)
 	}

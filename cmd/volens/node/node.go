@@ -185,7 +185,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := n.openGateway(ctx, genesis, id); err != nil {
 		return nil, err
 	}
-	return n, n.serve()
+	return n, n.serve(ctx)
 }
 
 func (c Config) withDefaults() Config {
@@ -258,7 +258,7 @@ func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id cons
 		return err
 	}
 	n.closers = append(n.closers, n.Replica.Close)
-	if n.listener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	n.url = n.cfg.Origin

@@ -13,7 +13,7 @@ import (
 	"github.com/volens-ledger/volens/gateway"
 )
 
-func (n *Node) serve() error {
+func (n *Node) serve(ctx context.Context) error {
 	run, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	go n.Gateway.Sweep(run)
@@ -26,7 +26,7 @@ func (n *Node) serve() error {
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return fmt.Errorf("the debug listener %q is not on a loopback address", n.cfg.Debug)
 	}
-	l, err := net.Listen("tcp", n.cfg.Debug)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Debug)
 	if err != nil {
 		return fmt.Errorf("listen for debugging: %w", err)
 	}
