@@ -41,9 +41,14 @@ func TestAudit(t *testing.T) {
 		f    api.AuditFilter
 		want int
 	}{
-		{api.AuditFilter{Requester: consenttest.RosaInstitute}, 5}, {api.AuditFilter{Decision: "permit", Kind: proof.Decision}, 2},
-		{api.AuditFilter{Decision: "deny"}, 3}, {api.AuditFilter{Purpose: "TREAT"}, 0}, {api.AuditFilter{Purpose: "HRESCH"}, 5},
-		{api.AuditFilter{From: w.Now + hour}, 0}, {api.AuditFilter{Requester: consenttest.RosaInstitute, Until: w.Now + hour}, 5}, {api.AuditFilter{Emergency: true}, 0},
+		{api.AuditFilter{Requester: consenttest.RosaInstitute}, 5},
+		{api.AuditFilter{Decision: "permit", Kind: proof.Decision}, 2},
+		{api.AuditFilter{Decision: "deny"}, 3},
+		{api.AuditFilter{Purpose: "TREAT"}, 0},
+		{api.AuditFilter{Purpose: "HRESCH"}, 5},
+		{api.AuditFilter{From: w.Now + hour}, 0},
+		{api.AuditFilter{Requester: consenttest.RosaInstitute, Until: w.Now + hour}, 5},
+		{api.AuditFilter{Emergency: true}, 0},
 	} {
 		page, err := aurel.AuditUses(ctx, tc.f)
 		if err != nil || len(page.Rows) != tc.want {
@@ -69,7 +74,8 @@ func TestAudit(t *testing.T) {
 	}
 	replays := func(aurel interface {
 		Replay(context.Context, api.ReplayRequest) (api.Replay, error)
-	}) {
+	},
+	) {
 		t.Helper()
 		for _, a := range append(permitted, denied, usedUp) {
 			re, err := aurel.Replay(ctx, api.ReplayRequest{Index: a.Use.Index, Why: "yearly review"})
@@ -130,7 +136,7 @@ func TestTiles(t *testing.T) {
 		w.must(size.UnmarshalText([]byte(lines[1])))
 		root, err := tlog.ParseHash(lines[2])
 		w.must(err)
-		tree := tlog.Tree{N: int64(size), Hash: root} //nolint:gosec // small
+		tree := tlog.Tree{N: int64(size), Hash: root}
 		reader := tlog.TileHashReader(tree, tiles{ctx, aurel.Tile, log})
 		for i := range tree.N {
 			if _, err := reader.ReadHashes([]int64{tlog.StoredHashIndex(0, i)}); err != nil {

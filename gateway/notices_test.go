@@ -39,7 +39,7 @@ func listen(t *testing.T, base, token string) *stream {
 	s := &stream{t, make(chan string, 100), stop}
 	go func() {
 		defer close(s.lines)
-		defer func() { _ = res.Body.Close() }() //nolint:errcheck // a test's own
+		defer func() { _ = res.Body.Close() }()
 		in := bufio.NewScanner(res.Body)
 		for in.Scan() {
 			if strings.HasPrefix(in.Text(), "data:") || strings.HasPrefix(in.Text(), ": volens") {

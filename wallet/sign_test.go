@@ -79,7 +79,7 @@ func TestSignRefuses(t *testing.T) {
 	broken := errors.New("no terminal")
 	for _, c := range []struct {
 		name    string
-		ctx     context.Context //nolint:containedctx // a table
+		ctx     context.Context
 		handle  consent.SubjectID
 		confirm wallet.Confirm
 		want    error

@@ -44,7 +44,7 @@ func (s *scene) history(n int) []*consenttest.Subject {
 	s.t.Helper()
 	var all []*consenttest.Subject
 	for i := range n {
-		who := s.enrol(consent.Uint64(i % 2)) //nolint:gosec // 0 or 1
+		who := s.enrol(consent.Uint64(i % 2))
 		all = append(all, who)
 		l := who.Link()
 		narrow := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
@@ -111,7 +111,7 @@ func TestRebuild(t *testing.T) {
 	for range 12 {
 		files := s.index()
 		path := files[r.IntN(len(files))]
-		b, err := os.ReadFile(path) //nolint:gosec // the test's own
+		b, err := os.ReadFile(path)
 		s.must(err)
 		at := r.IntN(min(len(b), 4096))
 		b[at] ^= 1 << r.IntN(8)

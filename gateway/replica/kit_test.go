@@ -96,7 +96,7 @@ func (l *ledger) Follow(ctx context.Context, from network.Position, fn func(netw
 		l.mu.Lock()
 		fail, moved := l.fail, l.moved
 		var ev *network.Event
-		if !l.held && int(from) < len(l.events) { //nolint:gosec // small
+		if !l.held && int(from) < len(l.events) {
 			ev = &l.events[from]
 		}
 		l.mu.Unlock()
@@ -153,7 +153,7 @@ func open(t testing.TB, change func(*replica.Config)) *scene {
 			s.counted++
 			n := map[consent.Uint64]uint64{}
 			if c, ok := s.permits.Load(h); ok {
-				n[3] = c.(uint64) //nolint:errcheck,forcetypeassert // stored here
+				n[3] = c.(uint64)
 			}
 			return n, nil
 		},
