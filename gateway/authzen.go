@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"regexp"
 
 	"github.com/gin-gonic/gin"
 
@@ -140,12 +141,16 @@ func (g *Gateway) evaluations(c *gin.Context) {
 }
 
 func (g *Gateway) evaluate(c *gin.Context, es []evaluationRequest, defaults evaluationRequest) ([]*access.Answer, bool) {
+	id := requestID(c)
 	reqs := make([]api.AccessRequest, len(es))
 	for i, e := range es {
 		r, err := e.request(defaults)
 		if err != nil {
 			refuse(c, err)
 			return nil, false
+		}
+		if r.RequestID == "" {
+			r.RequestID = id
 		}
 		reqs[i] = r
 	}
@@ -158,6 +163,19 @@ func (g *Gateway) evaluate(c *gin.Context, es []evaluationRequest, defaults eval
 		g.metrics.decided(a.Decision.Decision)
 	}
 	return as, true
+}
+
+var requestIDs = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// requestID is the caller's own reference of an exchange, which goes on record and back to it (AuthZEN 1.0, 10.1.3). One that
+// could be anything but a reference is passed over.
+func requestID(c *gin.Context) string {
+	id := c.GetHeader("X-Request-ID")
+	if !requestIDs.MatchString(id) {
+		return ""
+	}
+	c.Header("X-Request-ID", id)
+	return id
 }
 
 func (g *Gateway) authzenConfiguration(c *gin.Context) {
