@@ -101,8 +101,22 @@ func (sh *subjectShard) insert(s *Subject) {
 	sh.ring = append(sh.ring, s)
 }
 
-// shapes keeps prepared consents, one for all people who signed the same form, bounded by dropping everything when full:
-// subjects in memory keep the ones they use.
+// coolAll drops what is prepared of every subject that nobody is looking at.
+func (c *subjects) coolAll() {
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.mu.Lock()
+		for _, s := range sh.all {
+			if s.pins == 0 { // so nobody holds its lock
+				s.hot = nil
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// shapes keeps prepared consents, one for all people who signed the same form. It is bounded by starting over when it is
+// full, together with the subjects that hold what it kept: prepared consents are the larger part of a replica's memory.
 type shapes struct {
 	mu  sync.Mutex
 	max int
@@ -111,16 +125,16 @@ type shapes struct {
 
 func (c *shapes) init(limit int) { c.max, c.all = limit, map[[32]byte]*policies.Shape{} }
 
-// intern returns the shape that is kept for equal consents.
-func (c *shapes) intern(s *policies.Shape) *policies.Shape {
+// intern returns the shape that is kept for equal consents, and whether everything kept before had to go.
+func (c *shapes) intern(s *policies.Shape) (kept *policies.Shape, over bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if old, ok := c.all[s.Digest()]; ok {
-		return old
+		return old, false
 	}
-	if len(c.all) >= c.max {
+	if over = len(c.all) >= c.max; over {
 		clear(c.all)
 	}
 	c.all[s.Digest()] = s
-	return s
+	return s, over
 }

@@ -117,9 +117,11 @@ func (r *Replica) warm(s *Subject) error {
 		if err != nil {
 			return consent.Errorf(consent.Unavailable, "%w", err)
 		}
-		h.live = append(h.live, live{
-			c.Seq, c.Date, c.MaxUses, c.Kind == "ConsentAttest" && !c.Confirmed, r.shapes.intern(r.cfg.Engine.Shape(body)),
-		})
+		shape, over := r.shapes.intern(r.cfg.Engine.Shape(body))
+		if over {
+			r.subjects.coolAll()
+		}
+		h.live = append(h.live, live{c.Seq, c.Date, c.MaxUses, c.Kind == "ConsentAttest" && !c.Confirmed, shape})
 		h.limited = h.limited || c.MaxUses > 0
 	}
 	// Counted once while the subject is in memory and never again: the log does not have the uses that are on their way to it.

@@ -39,7 +39,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Engine   *policies.Engine
 	Subjects int           // subjects kept in memory; 0 means 1,500,000 (about 250 bytes each)
-	Shapes   int           // prepared consents kept in memory; 0 means 20,000
+	Shapes   int           // different prepared consents kept in memory; 0 means 50,000 (a few kilobytes each)
 	MaxStale time.Duration // how far behind the ledger it may be and still answer; 0 means 2 s
 	OnEvent  func(network.Event)
 	// Permits counts the permits on record under each consent of a subject that limits its uses. It is asked once when a
@@ -86,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 		cfg.Subjects = 1_500_000
 	}
 	if cfg.Shapes == 0 {
-		cfg.Shapes = 20_000
+		cfg.Shapes = 50_000
 	}
 	r := &Replica{cfg: cfg, began: cfg.Now(), done: make(chan struct{})}
 	r.subjects.init(cfg.Subjects)
