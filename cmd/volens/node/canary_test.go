@@ -57,7 +57,7 @@ func (c canaries) find(t *testing.T, dirs ...string) (found []string) {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			b, err := os.ReadFile(path) //nolint:gosec // the test's own
+			b, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
@@ -101,7 +101,7 @@ func TestErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = logFile.Close() }() //nolint:errcheck // read below
+	defer func() { _ = logFile.Close() }()
 	w := nodetest.Start(t, func(c *node.Config) {
 		c.Log = slog.New(slog.NewJSONHandler(logFile, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
@@ -233,7 +233,7 @@ func checkReceipt(t *testing.T, p node.Paths, ledger consent.Hash, r network.Rec
 		_, err = embedded.CheckReceipt(r, cp)
 	}
 	if err != nil {
-		text, _ := json.Marshal(r) //nolint:errcheck // for the message
+		text, _ := json.Marshal(r)
 		t.Fatalf("receipt %s: %v", text, err)
 	}
 }

@@ -35,7 +35,7 @@ func TestKill(t *testing.T) {
 	for run := range 3 {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
 			dir := t.TempDir()
-			c := exec.Command(os.Args[0]) //nolint:gosec // this very binary
+			c := exec.Command(os.Args[0])
 			c.Env = append(os.Environ(), childEnv+"="+dir)
 			c.Stderr = os.Stderr
 			out, err := c.StdoutPipe()
@@ -47,7 +47,7 @@ func TestKill(t *testing.T) {
 			}
 			var acks bytes.Buffer
 			lines := bufio.NewScanner(out)
-			for stop := 50 + rand.IntN(400); stop > 0 && lines.Scan(); stop-- { //nolint:gosec // any moment
+			for stop := 50 + rand.IntN(400); stop > 0 && lines.Scan(); stop-- {
 				fmt.Fprintln(&acks, lines.Text())
 			}
 			if err := c.Process.Kill(); err != nil {
@@ -56,7 +56,7 @@ func TestKill(t *testing.T) {
 			for lines.Scan() { // what it said before it died counts
 				fmt.Fprintln(&acks, lines.Text())
 			}
-			_ = c.Wait() //nolint:errcheck // it was killed
+			_ = c.Wait()
 			promised := bytes.Count(acks.Bytes(), []byte("ACK "))
 			r, err := trial.Check(t.Context(), dir, &acks)
 			if err != nil || promised < 50 {
@@ -96,13 +96,13 @@ func TestFlips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rnd := rand.New(rand.NewPCG(3, 5)) //nolint:gosec // a reproducible choice
+	rnd := rand.New(rand.NewPCG(3, 5))
 	refused, harmless := 0, 0
 	err = filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) == ".tar" { // reading an archive of policies takes its time
 			return err
 		}
-		whole, err := os.ReadFile(path) //nolint:gosec // the test's own
+		whole, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func TestFlips(t *testing.T) {
 			bad := bytes.Clone(whole)
 			at := rnd.IntN(used)
 			bad[at] ^= 1 << rnd.IntN(8)
-			if err := os.WriteFile(path, bad, 0o600); err != nil { //nolint:gosec // the test's own
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				return err
 			}
 			r, err := node.Verify(t.Context(), node.Under(src), opt)
@@ -124,7 +124,7 @@ func TestFlips(t *testing.T) {
 				t.Errorf("byte %d of %s: %+v", at, path, r)
 			}
 		}
-		return os.WriteFile(path, whole, 0o600) //nolint:gosec // the test's own
+		return os.WriteFile(path, whole, 0o600)
 	})
 	if err != nil || refused == 0 || harmless == 0 {
 		t.Fatal(err, refused, harmless)
