@@ -163,7 +163,9 @@ func TestAuthZEN(t *testing.T) {
 		t.Errorf("without evaluations: %+v %+v", one, many)
 	}
 	e["evaluations"] = []any{
-		map[string]any{}, map[string]any{"resource": patient("Condition")}, map[string]any{"resource": patient("Observation")},
+		map[string]any{},
+		map[string]any{"resource": patient("Condition")},
+		map[string]any{"resource": patient("Observation")},
 		map[string]any{"context": map[string]any{"purpose": "HMARKT"}},
 		map[string]any{"resource": map[string]any{"type": "patient", "id": strings.Repeat("0", 32)}},
 	}

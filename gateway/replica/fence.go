@@ -113,13 +113,9 @@ func (r *Replica) warm(s *Subject) error {
 		if c.Status != consent.Live || c.Seq <= rec.Head.RevokedThrough {
 			continue
 		}
-		body, err := r.Body(s.handle, c.Seq)
+		shape, err := r.shape(s.handle, c.Seq)
 		if err != nil {
-			return consent.Errorf(consent.Unavailable, "%w", err)
-		}
-		shape, over := r.shapes.intern(r.cfg.Engine.Shape(body))
-		if over {
-			r.subjects.coolAll()
+			return err
 		}
 		h.live = append(h.live, live{c.Seq, c.Date, c.MaxUses, c.Kind == "ConsentAttest" && !c.Confirmed, shape})
 		h.limited = h.limited || c.MaxUses > 0
@@ -132,6 +128,19 @@ func (r *Replica) warm(s *Subject) error {
 	}
 	s.hot = h
 	return nil
+}
+
+// shape is a consent, prepared for deciding.
+func (r *Replica) shape(h consent.SubjectID, seq consent.Uint64) (*policies.Shape, error) {
+	body, err := r.Body(h, seq)
+	if err != nil {
+		return nil, consent.Errorf(consent.Unavailable, "%w", err)
+	}
+	shape, over := r.shapes.intern(r.cfg.Engine.Shape(body))
+	if over {
+		r.subjects.coolAll()
+	}
+	return shape, nil
 }
 
 // Records are the consents in force on the ledger, in order of seq, as the evaluator takes them.
