@@ -124,7 +124,8 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 func (w *World) start(ctx context.Context) (err error) {
 	cfg := w.cfg
 	w.Node, err = node.Start(ctx, node.Config{
-		Paths: cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Store: demodata.Store{}, SignIns: signIns,
+		Evaluation: 2 * time.Second, // a demo tells its story on a busy laptop too
+		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Store: demodata.Store{}, SignIns: signIns,
 		FreeReserve: freeReserve, Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
 	})
 	return err

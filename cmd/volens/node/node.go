@@ -39,6 +39,7 @@ type Config struct {
 	Store       gateway.Store
 	Algorithm   policies.Algorithm
 	Implicit    policies.Implicit
+	Evaluation  time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
 	FreeReserve int64 // bytes of disk kept free; 0 means 1 GiB, negative none
 	Segment     int64 // bytes of a journal's segment; 0 means 64 MiB
 	SignIns     int   // sign-ins a minute from one address; 0 means the default of package auth
@@ -230,7 +231,7 @@ func (n *Node) openLogs(ctx context.Context, id consent.Hash) error {
 		return err
 	}
 	n.closers = append(n.closers, n.Ledger.Close)
-	if n.Engine, err = policies.New(policies.Config{Algorithm: n.cfg.Algorithm, Implicit: n.cfg.Implicit}); err != nil {
+	if n.Engine, err = policies.New(policies.Config{Algorithm: n.cfg.Algorithm, Implicit: n.cfg.Implicit, Timeout: n.cfg.Evaluation}); err != nil {
 		return err
 	}
 	return n.archive()

@@ -40,7 +40,7 @@ func Start(t testing.TB, change func(*node.Config)) *World {
 	w, genesis := consenttest.NewWorld(t.Name())
 	w.Now = consent.Millis(time.Now().UnixMilli())
 	s := &World{World: w, T: t, Store: Store{}}
-	s.Cfg = node.Config{Paths: node.Under(t.TempDir()), Listen: "127.0.0.1:0", Store: s.Store, SignIns: 10_000, FreeReserve: -1}
+	s.Cfg = node.Config{Paths: node.Under(t.TempDir()), Listen: "127.0.0.1:0", Store: s.Store, SignIns: 10_000, FreeReserve: -1, Evaluation: 10 * time.Second}
 	if change != nil {
 		change(&s.Cfg)
 	}
