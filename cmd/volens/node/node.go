@@ -40,10 +40,10 @@ type Config struct {
 	Algorithm   policies.Algorithm
 	Implicit    policies.Implicit
 	Evaluation  time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
-	FreeReserve int64 // bytes of disk kept free; 0 means 1 GiB, negative none
-	Segment     int64 // bytes of a journal's segment; 0 means 64 MiB
-	SignIns     int   // sign-ins a minute from one address; 0 means the default of package auth
-	Connections int   // at a time; 0 means 4096
+	FreeReserve int64         // bytes of disk kept free; 0 means 1 GiB, negative none
+	Segment     int64         // bytes of a journal's segment; 0 means 64 MiB
+	SignIns     int           // sign-ins a minute from one address; 0 means the default of package auth
+	Connections int           // at a time; 0 means 4096
 	Version     string
 	Progress    func(what string, done, total int64)
 	Log         *slog.Logger
