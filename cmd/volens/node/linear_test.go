@@ -41,7 +41,7 @@ func serveChild(text string) int {
 	err := json.Unmarshal([]byte(text), &c)
 	if err == nil {
 		var n *node.Node
-		if n, err = node.Start(context.Background(), node.Config{Paths: c.Paths, Listen: c.Listen, SignIns: 1 << 20, FreeReserve: -1}); err == nil {
+		if n, err = node.Start(context.Background(), node.Config{Paths: c.Paths, Listen: c.Listen, SignIns: 1 << 20, FreeReserve: -1, Evaluation: 10 * time.Second}); err == nil {
 			err = n.Wait(context.Background())
 		}
 	}
