@@ -86,6 +86,9 @@ func (s *serving) run(c *cobra.Command) error {
 	n, err := node.Start(c.Context(), s.cfg)
 	b.clear()
 	if err != nil {
+		if errors.Is(err, context.Canceled) && c.Context().Err() != nil { // it was asked to stop before it was ready
+			return nil
+		}
 		return storage(err)
 	}
 	s.cfg.Log.Info("ready", slog.String("url", n.URL()), slog.Uint64("position", uint64(n.Ledger.Position())),
