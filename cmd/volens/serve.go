@@ -87,7 +87,7 @@ func (s *serving) run(c *cobra.Command) error {
 	b.clear()
 	if err != nil {
 		if errors.Is(err, context.Canceled) && c.Context().Err() != nil { // it was asked to stop before it was ready
-			return nil
+			return nil //nolint:nilerr // a stop that was asked for
 		}
 		return storage(err)
 	}
