@@ -54,7 +54,7 @@ type contested struct {
 	live lives
 }
 
-const contestedSubjects = 8
+const contestedSubjects = 12
 
 func newArena(t *testing.T) *arena {
 	w := nodetest.Start(t, nil)

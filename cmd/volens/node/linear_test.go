@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -137,6 +138,30 @@ var consentModel = porcupine.Model{
 
 var purposeCodes = []string{"HRESCH", "TREAT", "HPAYMT"}
 
+// distil leaves out each access during which another one began and ended with the same answer to the same question: where
+// the shorter one has its point, the longer one can have its own. What is left is linearizable exactly if all of it is, and
+// the search does not grow with how many waited together while the node was paused.
+func distil(h []porcupine.Operation) []porcupine.Operation {
+	type answer struct {
+		purposes int
+		ok       bool
+	}
+	slices.SortFunc(h, func(x, y porcupine.Operation) int { return cmp.Compare(y.Call, x.Call) })
+	ends := map[answer][]int64{} // of the accesses that began later
+	var kept []porcupine.Operation
+	for _, o := range h {
+		if in := o.Input.(action); in.op == "access" {
+			a := answer{in.purposes, o.Output.(result).ok}
+			if slices.ContainsFunc(ends[a], func(end int64) bool { return end <= o.Return }) {
+				continue
+			}
+			ends[a] = append(ends[a], o.Return)
+		}
+		kept = append(kept, o)
+	}
+	return kept
+}
+
 // round lets the clients work and checks what they saw.
 func (a *arena) round(clients, ops int, trouble func()) {
 	a.history = a.history[:0]
@@ -166,12 +191,11 @@ func (a *arena) round(clients, ops int, trouble func()) {
 	}
 	group.Wait()
 	for _, h := range consentModel.Partition(a.history) {
-		got := porcupine.CheckOperationsTimeout(consentModel, h, time.Minute)
+		got := porcupine.CheckOperationsTimeout(consentModel, distil(h), 5*time.Minute)
 		if got == porcupine.Ok {
 			continue
 		}
-		slices.SortFunc(h, func(x, y porcupine.Operation) int { return int(x.Call - y.Call) })
-		for _, o := range h {
+		for _, o := range slices.Backward(h) {
 			a.t.Logf("%12d %12d %+v %+v", o.Call, o.Return, o.Input, o.Output)
 		}
 		a.t.Fatalf("the history of these %d operations is %s", len(h), got)
