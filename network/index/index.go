@@ -7,9 +7,10 @@
 //
 //   - An index that was closed has a file SUMS with the size and CRC-32C of every other file. If a byte differs, it is
 //     dropped before Badger sees it.
-//   - An index that was not closed has at most one log of recent writes. Where there are two, the process died while
-//     Badger moved one of them into a table; their pages reach the disk in any order, the newer log perhaps without the
-//     older, and the index is dropped.
+//   - An index that was not closed may have two logs of recent writes, because the process died while Badger moved one of
+//     them into a table. After a power cut the newer one may be whole and the older one not: their pages reach the disk in
+//     any order. So the file BOOT says under which boot of the machine the index was opened, and one with two logs from
+//     another boot is dropped.
 //   - While an index is opened and its content is checked against the journal there is a file OPENING. If the process
 //     dies of it, the next one finds the file and drops the index.
 package index
@@ -46,6 +47,7 @@ type DB struct {
 const (
 	sumsName    = "SUMS"
 	openingName = "OPENING"
+	bootName    = "BOOT"
 	memExt      = ".mem"
 	lockName    = "LOCK" // Badger's, with its process id
 )
@@ -80,6 +82,9 @@ func Open(dir string, o Options) (*DB, error) {
 
 func (o Options) open(dir string) (*DB, error) {
 	if err := os.WriteFile(filepath.Join(dir, openingName), nil, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dir, bootName), boot(), 0o600); err != nil {
 		return nil, err
 	}
 	if err := remove(filepath.Join(dir, sumsName)); err != nil {
@@ -155,7 +160,7 @@ func own(name string) bool {
 		return true
 	}
 	switch name {
-	case "MANIFEST", "MANIFEST-REWRITE", "KEYREGISTRY", "REWRITE-KEYREGISTRY", "DISCARD", lockName, openingName, sumsName:
+	case "MANIFEST", "MANIFEST-REWRITE", "KEYREGISTRY", "REWRITE-KEYREGISTRY", "DISCARD", lockName, openingName, bootName, sumsName:
 		return true
 	}
 	return false
@@ -176,7 +181,7 @@ func trusted(dir string) (bool, error) {
 		}
 	}
 	if !has[sumsName] {
-		return !has[openingName] && logs <= 1, nil
+		return !has[openingName] && (logs <= 1 || sameBoot(dir)), nil
 	}
 	want, err := os.ReadFile(filepath.Join(dir, sumsName)) //nolint:gosec // the operator names the folder
 	if err != nil {
@@ -184,6 +189,20 @@ func trusted(dir string) (bool, error) {
 	}
 	got, err := sums(dir)
 	return bytes.Equal(got, want), err
+}
+
+// boot names this boot of the machine; nothing where the system does not.
+func boot() []byte {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil
+	}
+	return bytes.TrimSpace(b)
+}
+
+func sameBoot(dir string) bool {
+	was, err := os.ReadFile(filepath.Join(dir, bootName)) //nolint:gosec // the operator names the folder
+	return err == nil && len(was) > 0 && bytes.Equal(was, boot())
 }
 
 // seal writes SUMS. It need not be synced: whatever of it and of the others does not reach the disk makes them differ.
