@@ -142,11 +142,15 @@ func (l *ledger) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			vault := fmt.Sprintf("vault     epoch=%d keys=%d erased=%d pending=%d", s.Vault.Epoch, s.Vault.Keys, s.Vault.Erased, s.Vault.Pending)
+			if s.Running {
+				vault = "the node is running"
+			}
 			return show(c, l.json, s,
 				fmt.Sprintf("ledger    %s %q", s.Ledger, s.Name),
 				fmt.Sprintf("custodian %s", s.Custodian),
 				fmt.Sprintf("ledger    size=%d root=%s", s.Position, s.Root),
 				fmt.Sprintf("uses      size=%d root=%s", s.Uses, s.UsesRoot),
-				fmt.Sprintf("vault     epoch=%d keys=%d erased=%d pending=%d", s.Vault.Epoch, s.Vault.Keys, s.Vault.Erased, s.Vault.Pending))
+				vault)
 		})
 }

@@ -133,6 +133,9 @@ func (l *ledger) erase() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if s.Running {
+					return consent.Errorf(consent.Unavailable, "the node is running; it completes erasures by itself, and its metrics count them")
+				}
 				return show(c, l.json, s.Vault, line(s.Vault))
 			}),
 		l.sub("rotate", "Complete pending erasures now",

@@ -11,7 +11,7 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 )
 
-// Status is a look at a node that is not running.
+// Status is a look at a node.
 type Status struct {
 	Ledger    consent.Hash     `json:"ledger"`
 	Name      string           `json:"name"`
@@ -20,10 +20,11 @@ type Status struct {
 	Uses      consent.Uint64   `json:"uses"`
 	UsesRoot  consent.Hash     `json:"usesRoot"`
 	Custodian consent.MemberID `json:"custodian"`
-	Vault     vault.Stats      `json:"vault"`
+	Running   bool             `json:"running"`
+	Vault     vault.Stats      `json:"vault"` // zero while the node runs: its gateway's metrics have them
 }
 
-// Look reads the anchors and the vault's ring. It checks no record: Verify does.
+// Look reads the anchors, and the vault's ring if the node is not running. It checks no record: Verify does.
 func Look(ctx context.Context, p Paths) (Status, error) {
 	genesis, id, err := ReadGenesis(p)
 	if err != nil {
@@ -58,6 +59,9 @@ func Look(ctx context.Context, p Paths) (Status, error) {
 	s.Position, s.Root = consent.Uint64(ledger.Size), consent.Hash(ledger.Root) //nolint:gosec // not negative
 	s.Uses, s.UsesRoot = consent.Uint64(log.Size), consent.Hash(log.Root)       //nolint:gosec // not negative
 	s.Vault, err = vault.Verify(ctx, p.vault())
+	if errors.Is(err, vault.ErrInUse) {
+		s.Running, err = true, nil
+	}
 	return s, err
 }
 
