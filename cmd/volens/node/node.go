@@ -351,6 +351,7 @@ func (n *Node) unarchive(u uses.Use) (*policies.Engine, error) {
 	}
 	return policies.FromArchive(b, policies.Config{
 		Algorithm: policies.Algorithm(u.Algorithm), Implicit: policies.Implicit(u.Implicit), MemoEntries: -1,
+		Timeout: n.cfg.Evaluation,
 	})
 }
 
