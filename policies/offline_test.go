@@ -12,6 +12,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/vectors"
 )
 
 const offlineRequest = `{"actors": ["Practitioner/ex-practitioner"], "action": {"code": "access"}, "purpose": {"code": "TREAT"}}`
@@ -128,7 +129,7 @@ func TestRunVectorsTellsDifferences(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	passed, failed, err := policies.RunVectors(t.Context(), dir, &out)
+	passed, failed, err := vectors.Run(t.Context(), dir, &out, policies.VectorSets()...)
 	if err != nil || passed != 2 || failed != 6 {
 		t.Errorf("%d passed, %d failed, %v", passed, failed, err)
 	}
@@ -140,7 +141,7 @@ func TestRunVectorsTellsDifferences(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", line, out.String())
 		}
 	}
-	if _, _, err := policies.RunVectors(t.Context(), filepath.Join(dir, "three", "resources"), &out); err == nil {
+	if _, _, err := vectors.Run(t.Context(), filepath.Join(dir, "three", "resources"), &out, policies.VectorSets()...); err == nil {
 		t.Error("a folder without cases is accepted")
 	}
 }

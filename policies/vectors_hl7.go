@@ -7,20 +7,19 @@ import (
 	"strconv"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/policies/vectors"
 )
 
-// runSubsumption runs cases {system, granted, requested, subsumes}.
-func runSubsumption(_ context.Context, dir fs.FS, t *tally) error {
-	var cases []struct {
-		System, Granted, Requested string
-		Subsumes                   bool
-	}
-	if err := load(dir, "vectors.json", &cases); err != nil {
-		return err
-	}
+// subsumption is a pair of codes, and whether the one granted is the one requested or above it.
+type subsumption struct {
+	System, Granted, Requested string
+	Subsumes                   bool
+}
+
+func runSubsumption(_ context.Context, _ fs.FS, cases []subsumption, t *vectors.Tally) error {
 	for _, c := range cases {
 		id := fmt.Sprintf("%s %s over %s", c.System, c.Granted, c.Requested)
-		if err := t.check(id, strconv.FormatBool(c.Subsumes), strconv.FormatBool(Subsumes(c.System, c.Granted, c.Requested))); err != nil {
+		if err := t.Check(id, strconv.FormatBool(c.Subsumes), strconv.FormatBool(Subsumes(c.System, c.Granted, c.Requested))); err != nil {
 			return err
 		}
 	}
@@ -40,11 +39,7 @@ type combiningCase struct {
 }
 
 // runCombining runs each case under both algorithms.
-func runCombining(ctx context.Context, dir fs.FS, t *tally) error {
-	var cases []combiningCase
-	if err := load(dir, "vectors.json", &cases); err != nil {
-		return err
-	}
+func runCombining(ctx context.Context, _ fs.FS, cases []combiningCase, t *vectors.Tally) error {
 	for _, a := range []Algorithm{DenyOverrides, MostRecent} {
 		e, err := New(Config{Algorithm: a, Timeout: patience})
 		if err != nil {
@@ -62,7 +57,7 @@ func runCombining(ctx context.Context, dir fs.FS, t *tally) error {
 			if err != nil {
 				got = err.Error()
 			}
-			if err := t.check(c.ID+" "+string(a), want, got); err != nil {
+			if err := t.Check(c.ID+" "+string(a), want, got); err != nil {
 				return err
 			}
 		}

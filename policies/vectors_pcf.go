@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/policies/vectors"
 )
 
 // fitsPCF knows a folder by its consents and decisions.
@@ -36,7 +37,7 @@ type pcf struct {
 
 // runPCF runs decisions.csv (consent, now, actor, purpose, resource, expected), each row one consent, one requester (a name
 // of actors.json, or a reference) and one resource (or none) under the implicit policy deny, and tokens.json where there is one.
-func runPCF(ctx context.Context, dir fs.FS, t *tally) error {
+func runPCF(ctx context.Context, dir fs.FS, t *vectors.Tally) error {
 	e, err := New(Config{Timeout: patience})
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func (p *pcf) load(dir fs.FS) error {
 		File     string
 		Expected json.RawMessage
 	}
-	if err := load(dir, "normalised.json", &consents); err != nil {
+	if err := vectors.Load(dir, "normalised.json", &consents); err != nil {
 		return err
 	}
 	for _, c := range consents {
@@ -71,7 +72,7 @@ func (p *pcf) load(dir fs.FS) error {
 		}
 		p.consents[id] = r
 	}
-	if err := load(dir, "actors.json", &p.actors); err != nil {
+	if err := vectors.Load(dir, "actors.json", &p.actors); err != nil {
 		return err
 	}
 	files, err := fs.Glob(dir, "resources/*.json")
@@ -93,7 +94,7 @@ func (p *pcf) load(dir fs.FS) error {
 	return nil
 }
 
-func (p *pcf) decisions(ctx context.Context, dir fs.FS, t *tally) error {
+func (p *pcf) decisions(ctx context.Context, dir fs.FS, t *vectors.Tally) error {
 	f, err := dir.Open("decisions.csv")
 	if err != nil {
 		return err
@@ -122,7 +123,7 @@ func (p *pcf) decisions(ctx context.Context, dir fs.FS, t *tally) error {
 			got = err.Error()
 		}
 		id := fmt.Sprintf("decisions.csv:%d: %s", i+2, strings.Join(row[:min(5, len(row))], ","))
-		if err := t.check(id, at("expected"), got); err != nil {
+		if err := t.Check(id, at("expected"), got); err != nil {
 			return err
 		}
 	}
@@ -183,12 +184,12 @@ type token struct {
 	Residual         []ResidualRule
 }
 
-func (p *pcf) tokens(ctx context.Context, dir fs.FS, t *tally) error {
+func (p *pcf) tokens(ctx context.Context, dir fs.FS, t *vectors.Tally) error {
 	var tokens []token
 	if _, err := fs.Stat(dir, "tokens.json"); err != nil {
 		return nil //nolint:nilerr // a folder need not have it
 	}
-	if err := load(dir, "tokens.json", &tokens); err != nil {
+	if err := vectors.Load(dir, "tokens.json", &tokens); err != nil {
 		return err
 	}
 	for i, k := range tokens {
@@ -209,7 +210,7 @@ func (p *pcf) tokens(ctx context.Context, dir fs.FS, t *tally) error {
 			}
 		}
 		id := fmt.Sprintf("tokens.json:%d: %s,%s,%s", i, k.Consent, k.Requester, k.RequestedPurpose)
-		if err := t.check(id, want, got); err != nil {
+		if err := t.Check(id, want, got); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/vectors"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -142,13 +144,21 @@ func readRecords(path string) ([]byte, error) {
 	return json.Marshal(rs)
 }
 
+// vectorSets are all kinds of cases that this program answers.
+func vectorSets() []vectors.Set {
+	return slices.Concat(
+		policies.VectorSets(),
+	)
+}
+
 func policyVectors(env cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "vectors DIR", Short: "Run a folder of test cases; print the rows that differ and the sum", Args: cobra.ExactArgs(1),
-		Long: `Run every set of cases in DIR and below: consents with requesters and decisions (as IHE PCF's), combinations of consents, and
-subsumptions of codes. It ends with 1 when a case fails.`,
+		Long: `Run every set of cases in DIR and below. A set is known by the shape of its files, not by its name: consents with requesters and
+decisions (as IHE PCF's), combinations of consents, subsumptions of codes, SMART scopes, labels, subsets of resources, data use (DUO,
+DUOS), GA4GH passports. It ends with 1 when a case fails.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			_, failed, err := policies.RunVectors(c.Context(), args[0], env.Out)
+			_, failed, err := vectors.Run(c.Context(), args[0], env.Out, vectorSets()...)
 			if err == nil && failed > 0 {
 				err = fmt.Errorf("%d cases failed", failed)
 			}
