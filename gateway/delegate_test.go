@@ -48,7 +48,6 @@ func TestProxy(t *testing.T) {
 	w.must(err)
 	b := w.as(token)
 	for name, look := range map[string]func() error{
-		"me":       func() error { _, err := b.Me(ctx); return err },
 		"consents": func() error { _, err := b.Consents(ctx); return err },
 		"requests": func() error { _, err := b.Requests(ctx); return err },
 		"uses":     func() error { _, err := b.Uses(ctx, api.UsesQuery{}); return err },
@@ -61,6 +60,12 @@ func TestProxy(t *testing.T) {
 	} {
 		if consent.CodeOf(look()) != consent.Unauthorized {
 			t.Errorf("%s without the scope to see: %v", name, look())
+		}
+	}
+	for who, c := range map[consent.Uint64]*client.Client{see.Seq: a, give.Seq: b} { // each sees her own delegation, and the place of the next message
+		m, err := c.Me(ctx)
+		if err != nil || len(m.Delegations) != 1 || m.Delegations[0].Seq != who || m.Seq+1 != alice.Link().Seq || m.Prev != alice.Link().Prev {
+			t.Errorf("%d: %+v, %v", who, m, err)
 		}
 	}
 	grant := func(end consent.Millis) consent.Message {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -135,6 +136,9 @@ func (g *Gateway) mount() error {
 		}
 		delete(handlers, key)
 		e.Handle(row.Method, row.Path, g.guard(row), h)
+		if row.Method == http.MethodGet && slices.Contains(row.Roles, api.Anyone) {
+			e.HEAD(row.Path, h) // for proxies and monitors; net/http leaves the body out
+		}
 	}
 	for key := range handlers {
 		return fmt.Errorf("handler %s is not in the route table", key)

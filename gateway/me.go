@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/gin-gonic/gin"
@@ -64,15 +65,22 @@ func (g *Gateway) beginRead(c *gin.Context, h consent.SubjectID, u proof.Use) (*
 	return g.cfg.Uses.Begin(head.Slot, u, nil)
 }
 
+// me says where the handle stands. A delegate needs it to sign the next message, whatever her scope; of the delegations she
+// sees her own.
 func (g *Gateway) me(c *gin.Context) {
-	h, ok := g.view(c, "where the handle stands")
-	if !ok {
-		return
+	p := principal(c)
+	if p.May(consent.ScopeView) {
+		if _, ok := g.view(c, "where the handle stands"); !ok {
+			return
+		}
 	}
-	me, err := g.meOf(h)
+	me, err := g.meOf(p.Handle)
 	if err != nil {
 		refuse(c, err)
 		return
+	}
+	if p.Delegation != nil {
+		me.Delegations = slices.DeleteFunc(me.Delegations, func(d api.Delegation) bool { return d.Seq != p.Delegation.Seq })
 	}
 	answer(c, http.StatusOK, me)
 }

@@ -108,6 +108,10 @@ func mayBring(p auth.Principal, b consent.Body) error {
 // claim takes the messages of those who have no key to sign in with yet: who registers her first one with an enrolment
 // code, and guardians and the new key in a recovery. Each proves itself by what it opens on the ledger.
 func (g *Gateway) claim(c *gin.Context) {
+	if err := g.cfg.Auth.Claim(remote(c)); err != nil {
+		refuse(c, err)
+		return
+	}
 	raw, ok := body(c, maxMessageJSON)
 	if !ok {
 		return

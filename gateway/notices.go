@@ -128,7 +128,7 @@ func (g *Gateway) stream(c *gin.Context) {
 		if text, more = g.next(c.Request.Context(), ch, alive.C); !more {
 			return
 		}
-		now, err := g.cfg.Auth.Authenticate(c.Request)
+		now, err := g.cfg.Auth.Still(c.Request)
 		if err != nil || now.Handle != p.Handle || !now.May(consent.ScopeView) {
 			return
 		}

@@ -34,6 +34,16 @@ func TestServerLimits(t *testing.T) {
 	}
 }
 
+// TestHead checks that what anyone may read can be asked for by HEAD, and nothing else.
+func TestHead(t *testing.T) {
+	w := start(t, nil)
+	for path, want := range map[string]int{"/healthz": 200, "/openapi.json": 200, api.PathLedger: 200, api.PathMe: 405, api.PathAccess: 405} {
+		if r := w.send(http.MethodHead, path, "", nil); r.StatusCode != want || len(r.body) != 0 {
+			t.Errorf("%s: %d, %d bytes", path, r.StatusCode, len(r.body))
+		}
+	}
+}
+
 // raw opens a connection, writes text and returns all that comes back.
 func raw(t *testing.T, address string, text string) string {
 	t.Helper()

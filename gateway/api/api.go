@@ -280,7 +280,7 @@ type AuditFilter struct {
 	Kind      proof.Kind       `json:"kind,omitempty"`
 	Emergency bool             `json:"emergency,omitempty"`
 	Before    consent.Uint64   `json:"before,omitempty"` // continue below this index
-	Limit     int              `json:"limit,omitempty"`  // at most 500; 0 means 100
+	Limit     int              `json:"limit,omitempty"`  // at most 1,000; 0 means 100
 }
 
 // AuditUse is a use as an auditor sees it: the subject is a pseudonym that only this auditor has.

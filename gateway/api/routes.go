@@ -77,7 +77,7 @@ type UsesQuery struct {
 	Since  consent.Uint64 `json:"since,omitempty"`  // size of the log when it was verified
 	Before consent.Uint64 `json:"before,omitempty"` // page: uses before the entry with this index, the last one that came
 	Size   consent.Uint64 `json:"size,omitempty"`   // page: the size in the statement's checkpoint
-	Limit  int            `json:"limit,omitempty"`  // at most 500; 0 means 100
+	Limit  int            `json:"limit,omitempty"`  // at most 1,000; 0 means 100
 }
 
 // UsesPage is a further page of a statement.

@@ -44,6 +44,7 @@ type Config struct {
 	Skew        time.Duration // how far another clock may be ahead; default 10 s
 
 	SignInsPerRemote int // nonces, and sign-ins, a minute; default 10
+	ClaimsPerRemote  int // attempts to register a key a minute; default as SignInsPerRemote
 	SignInsPerKey    int // proven sign-ins a minute; default 5
 	TokensPerRemote  int // token requests a minute; default 120
 	TokensPerClient  int // proven token requests a minute; default 60
@@ -93,8 +94,8 @@ type Service struct {
 	assertions *spent
 	cross      *http.CrossOriginProtection
 
-	challenges, signIns, tokens limiter // by remote
-	keys, clients               limiter // by who was proven
+	challenges, signIns, tokens, claims limiter // by remote
+	keys, clients                       limiter // by who was proven
 }
 
 // New starts a service with a key of its own. It fails on an Origin that is not one, on URLs that are not below it, on a
@@ -115,7 +116,7 @@ func New(cfg Config, l Ledger) (*Service, error) {
 		secrets: newTable(cfg.Secrets), nonces: newSpent(cfg.Spent), assertions: newSpent(cfg.Spent),
 		cross:      http.NewCrossOriginProtection(),
 		challenges: newLimiter(cfg.SignInsPerRemote), signIns: newLimiter(cfg.SignInsPerRemote),
-		tokens: newLimiter(cfg.TokensPerRemote), keys: newLimiter(cfg.SignInsPerKey), clients: newLimiter(cfg.TokensPerClient),
+		tokens: newLimiter(cfg.TokensPerRemote), claims: newLimiter(cfg.ClaimsPerRemote), keys: newLimiter(cfg.SignInsPerKey), clients: newLimiter(cfg.TokensPerClient),
 	}
 	if err := s.cross.AddTrustedOrigin(cfg.Origin); err != nil {
 		return nil, err
@@ -147,6 +148,7 @@ func (c *Config) fill() {
 	orDefault(&c.ClientToken, 5*time.Minute)
 	orDefault(&c.Skew, 10*time.Second)
 	orDefault(&c.SignInsPerRemote, 10)
+	orDefault(&c.ClaimsPerRemote, c.SignInsPerRemote)
 	orDefault(&c.SignInsPerKey, 5)
 	orDefault(&c.TokensPerRemote, 120)
 	orDefault(&c.TokensPerClient, 60)

@@ -14,6 +14,11 @@ import (
 
 func TestLimitsOfSignIn(t *testing.T) {
 	w := newWorld(t, func(c *auth.Config) { c.SignInsPerRemote, c.SignInsPerKey = 10, 5 })
+	for i := range 12 {
+		if err := w.svc.Claim("192.0.2.10"); (err == nil) != (i < 10) {
+			t.Errorf("claim %d: %v", i, err)
+		}
+	}
 	count := func(n int, try func() error) (ok int) {
 		for range n {
 			var limit *auth.LimitError

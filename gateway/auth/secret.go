@@ -63,15 +63,21 @@ func (t *table) shard(d digest) *shard { return &t.shards[d[0]%64] }
 
 // find returns the live grant of a secret for this use, and notes that it was used.
 func (t *table) find(d digest, u use, now int64) *grant {
+	g := t.peekLive(d, u, now)
+	if g != nil && now-g.seen.Load() > int64(time.Second) { // finer would make all cores write to one place
+		g.seen.Store(now)
+	}
+	return g
+}
+
+// peekLive is find without the note.
+func (t *table) peekLive(d digest, u use, now int64) *grant {
 	s := t.shard(d)
 	s.mu.RLock()
 	g := s.grants[d]
 	s.mu.RUnlock()
 	if g == nil || g.use != u || !g.live(now) {
 		return nil
-	}
-	if now-g.seen.Load() > int64(time.Second) { // finer would make all cores write to one place
-		g.seen.Store(now)
 	}
 	return g
 }

@@ -99,6 +99,24 @@ func (s *Service) Authenticate(r *http.Request) (Principal, error) {
 	return s.principal(&g.id)
 }
 
+// Still is who sent r, a GET that is being answered for a long time, as of now. An open stream is no sign of a person, so
+// unlike Authenticate it does not keep a session from idling out.
+func (s *Service) Still(r *http.Request) (Principal, error) {
+	d, u, err := presented(r)
+	if err != nil {
+		return Principal{}, err
+	}
+	g := s.secrets.peekLive(d, u, s.cfg.Now().UnixNano())
+	if g == nil {
+		return Principal{}, ErrUnauthenticated
+	}
+	return s.principal(&g.id)
+}
+
+// Claim counts an attempt to register a key from a remote address, or refuses it with a *LimitError: who claims has nothing
+// yet to sign in with.
+func (s *Service) Claim(remote string) error { return take(s.claims, network(remote), s.cfg.Now()) }
+
 // find returns the live grant that r presents the secret of, and the secret's digest.
 func (s *Service) find(r *http.Request) (*grant, digest, error) {
 	d, u, err := presented(r)

@@ -152,6 +152,25 @@ func TestSecretsExpire(t *testing.T) {
 	check("after a restart", withCookie(http.MethodGet, fresh), auth.ErrUnauthenticated)
 }
 
+// TestStill checks that an open stream sees the end of a session, and does not put it off.
+func TestStill(t *testing.T) {
+	w := newWorld(t)
+	r := withCookie(http.MethodGet, w.session(w.asAlice()))
+	for range 14 {
+		w.advance(time.Minute)
+		if p, err := w.svc.Still(r); err != nil || !p.Has(auth.Patient) {
+			t.Fatalf("%v %v", p.Roles(), err)
+		}
+	}
+	w.advance(time.Minute)
+	if _, err := w.svc.Still(r); !errors.Is(err, auth.ErrUnauthenticated) {
+		t.Errorf("after 15 minutes that nobody did anything in: %v", err)
+	}
+	if _, err := w.svc.Still(httptest.NewRequest(http.MethodGet, "/", nil)); !errors.Is(err, auth.ErrUnauthenticated) {
+		t.Errorf("without a credential: %v", err)
+	}
+}
+
 func TestCredentials(t *testing.T) {
 	w := newWorld(t)
 	token, s := w.token(w.asAlice()), w.session(w.asAlice())

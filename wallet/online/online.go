@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
@@ -90,17 +89,13 @@ func (p *Patient) Put(
 	return m, r, p.keep(m, r, func() {})
 }
 
-// next is the place of the handle's next message, and a fresh salt for it. A delegate who may not see where the handle
-// stands goes on from the newest message that she knows; it is a conflict when there are others since.
+// next is the place of the handle's next message, and a fresh salt for it.
 func (p *Patient) next(ctx context.Context) (l consent.Link, salt consent.Hash, err error) {
-	l = consent.Link{Handle: p.Subject.Handle, Seq: p.Subject.Seq + 1, Prev: p.Subject.Prev}
-	if d := p.Subject.Delegation; d == nil || slices.Contains(d.Scope, consent.ScopeView) {
-		me, err := p.API.Me(ctx)
-		if err != nil {
-			return l, salt, err
-		}
-		l.Seq, l.Prev = me.Seq+1, me.Prev
+	me, err := p.API.Me(ctx)
+	if err != nil {
+		return l, salt, err
 	}
+	l = consent.Link{Handle: p.Subject.Handle, Seq: me.Seq + 1, Prev: me.Prev}
 	if _, err := io.ReadFull(p.Rand, salt[:]); err != nil {
 		return l, salt, fmt.Errorf("draw a salt: %w", err)
 	}
