@@ -153,7 +153,12 @@ func (e *Engine) Digests() (policy, codes [32]byte) { return e.policy, e.codes }
 // Decide answers a request from all consents of the subject. It leaves out itself those that cannot matter. It never
 // permits on an error: the Decision then denies and says so, and the error says more, for the log.
 func (e *Engine) Decide(ctx context.Context, req Request, records []Record) (Decision, error) {
-	return e.decide(ctx, e.ask(req, records, false), req, records)
+	return e.decide(ctx, e.ask(req, records, Rest{}, false), req, records)
+}
+
+// DecideSeen is Decide from the consents that the request's lens sees, all of them, and what matters of the rest.
+func (e *Engine) DecideSeen(ctx context.Context, req Request, records []Record, rest Rest) (Decision, error) {
+	return e.decide(ctx, e.ask(req, records, rest, false), req, records)
 }
 
 func (e *Engine) decide(ctx context.Context, q *question, req Request, records []Record) (Decision, error) {

@@ -42,42 +42,43 @@ type thing struct {
 	start, end                          int64
 }
 
-// ask strips a request. all keeps the consents that are not relevant, for tests.
-func (e *Engine) ask(req Request, records []Record, all bool) *question {
+// ask strips a request. rest is what matters of active consents that are not among the records; all keeps the consents that
+// are not relevant, for tests.
+func (e *Engine) ask(req Request, records []Record, rest Rest, all bool) *question {
 	q := &question{
 		action: actionKey(req.Action), purpose: purposeKey(req.Purpose),
 		roles: tidy(said(req.Roles, plainKey)), categories: tidy(said(req.Categories, plainKey)),
 		now: always,
 	}
-	now := int64(req.Now)
+	now, lens := int64(req.Now), Lens{now: int64(req.Now)}
 	for i := range records {
 		r := &records[i]
 		s := r.Shape
 		if s == nil {
 			s = e.Shape(r.Consent)
 		}
-		active := r.Status == Active
-		if active {
-			q.boundary(now, s.boundaries...)
-			q.enforceable = q.enforceable || s.current(now)
+		relevant := all || e.tables.relevant(req.Actors, q.purpose, s)
+		if r.Status == Active {
+			lens.LeaveOut(&rest, s.filter)
 		}
-		if all || e.tables.relevant(req.Actors, q.purpose, s) {
+		if relevant && r.Status == Active {
+			q.boundary(now, s.boundaries...)
+		}
+		if relevant {
 			q.consents = append(q.consents, party{
 				shape: s, record: i, status: r.Status, exhausted: r.UsesLeft != nil && *r.UsesLeft == 0,
 			})
 		}
+	}
+	q.enforceable = rest.Enforceable
+	if rest.Next != 0 {
+		q.boundary(now, rest.Next)
 	}
 	q.arrange(e.cfg.Algorithm, records)
 	q.delegate(req)
 	q.settle(now)
 	q.request(req)
 	return q
-}
-
-// current reports whether t is in the period of the consent and of its root rule, both of which it needs to be enforced.
-func (s *Shape) current(t int64) bool {
-	b, root := s.body, &s.body.rules[0]
-	return b.start <= t && t < b.end && root.start <= t && t < root.end
 }
 
 // boundary notes the next boundary after now.

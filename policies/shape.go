@@ -17,6 +17,7 @@ type Shape struct {
 	boundaries []int64  // instants at which something in it begins or ends, ascending
 	recipients []string // those that its rules are limited to, root or own; nil: some rule is for anyone
 	purposes   []string // the same for purposes
+	filter     Filter
 	names      names
 	asks       bool // some rule has data criteria
 }
@@ -45,6 +46,9 @@ type names struct {
 	actors, types, codes, refs map[string]bool
 	labels, dates              bool
 }
+
+// Filter is FilterOf the consent.
+func (s *Shape) Filter() Filter { return s.filter }
 
 // Digest names what the consent says, for caches.
 func (s *Shape) Digest() [32]byte { return s.digest }
@@ -141,25 +145,14 @@ func keys(cs []consent.Coding, of func(consent.Coding) string) []string {
 func prepare(b *body, digest [32]byte) *Shape {
 	s := &Shape{digest: digest, body: b}
 	s.instants(b.start, b.end, b.eraseBy)
-	anyone, anything := false, false
 	for _, r := range b.rules {
 		s.instants(r.start, r.end)
 		s.names.add(r)
 		s.asks = s.asks || len(r.asks()) > 0
-		actors, purposes := r.actors, r.purposes
-		if r.depth == 1 { // silence at depth 1 means what the root says (README, F1)
-			actors, purposes = orElse(actors, b.rules[0].actors), orElse(purposes, b.rules[0].purposes)
-		}
-		anyone, anything = anyone || len(actors) == 0, anything || len(purposes) == 0
-		s.recipients, s.purposes = append(s.recipients, actors...), append(s.purposes, purposes...)
 	}
+	s.recipients, s.purposes = b.limits()
+	s.filter = b.filter(s.recipients, s.purposes)
 	s.recipients, s.purposes = tidy(s.recipients), tidy(s.purposes)
-	if anyone {
-		s.recipients = nil
-	}
-	if anything {
-		s.purposes = nil
-	}
 	slices.Sort(s.boundaries)
 	s.boundaries = slices.Clip(slices.Compact(s.boundaries))
 	return s
