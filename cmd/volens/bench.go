@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/pprof"
 	"text/tabwriter"
 	"time"
 
@@ -43,7 +42,7 @@ disk before its answer, every consent too.`,
 	p.DurationVar(&f.duration, "for", 10*time.Second, "how long to measure")
 	p.StringVar(&f.dir, "data", "", "keep the ledger in this folder, or use the one that is there (from \"bench make\")")
 	p.StringVar(&f.url, "url", "", "measure a node that serves the folder of --data at this address, instead of one in this process")
-	p.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to this file")
+	p.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of each measured part to this file and its name")
 	p.BoolVar(&f.json, "json", false, "print one JSON object a line")
 	one := func(name, short string, run func(context.Context, bench.Options) ([]bench.Result, error)) *cobra.Command {
 		return &cobra.Command{
@@ -100,23 +99,12 @@ func (f *benchFlags) run(cmd *cobra.Command, run func(context.Context, bench.Opt
 		return err
 	}
 	defer done()
-	o := bench.Options{Dir: dir, URL: f.url, Shape: f.Shape, Clients: f.clients, For: f.duration}
+	o := bench.Options{Dir: dir, URL: f.url, Shape: f.Shape, Clients: f.clients, For: f.duration, Profile: f.profile}
 	if _, _, missing := node.ReadGenesis(node.Under(dir)); missing != nil {
 		say(cmd, "making a ledger of %d subjects with %d consents each", f.Subjects, f.Consents)
 		if err := bench.Make(cmd.Context(), node.Under(dir), f.Shape, nil); err != nil {
 			return err
 		}
-	}
-	if f.profile != "" {
-		p, err := os.Create(f.profile)
-		if err != nil {
-			return err
-		}
-		defer p.Close() //nolint:errcheck // a profile
-		if err := pprof.StartCPUProfile(p); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
 	}
 	rs, err := run(cmd.Context(), o)
 	if err != nil {

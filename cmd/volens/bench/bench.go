@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	mrand "math/rand/v2"
+	"os"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +30,36 @@ type Options struct {
 	Shape    Shape
 	Clients  int
 	For      time.Duration
+	Profile  string // a CPU profile of each measured part goes to this file, with the part's name after it; "": none
 	Progress func(what string, done, total int64)
+}
+
+// profile starts the profile of a measured part, for its end to stop.
+func (o Options) profile(part string) (stop func() error, err error) {
+	if o.Profile == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(o.Profile + "." + part) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+// measure drives a measured part.
+func (o Options) measure(ctx context.Context, part, host string, d time.Duration, next func(client, n int) request) (Result, error) {
+	stop, err := o.profile(part)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := drive(ctx, host, o.Clients, d, next)
+	return r, errors.Join(err, stop())
 }
 
 // server is a node under test: its own, or one that runs elsewhere over folders that can be read here.
@@ -172,7 +203,7 @@ func (s *server) decisions(ctx context.Context, o Options) (Result, error) {
 	if _, err := drive(ctx, s.host, o.Clients, o.For/4, func(i, _ int) request { return a.next(rs[i]) }); err != nil {
 		return Result{}, fmt.Errorf("warm up: %w", err)
 	}
-	return drive(ctx, s.host, o.Clients, o.For, func(i, _ int) request { return a.next(rs[i]) })
+	return o.measure(ctx, "decisions", s.host, o.For, func(i, _ int) request { return a.next(rs[i]) })
 }
 
 // patient is a subject with a real key, for signed messages.
@@ -199,8 +230,9 @@ func (p *patient) grants(ledger consent.Hash, n int, c consent.Consent) ([]conse
 	return ms, nil
 }
 
-// enrol opens and claims subjects, as their custodian's system would. Slots begin at firstSlot.
-func (s *server) enrol(ctx context.Context, firstSlot, n int) ([]*patient, error) {
+// enrol opens and claims subjects, as their custodian's system would. Their slots begin at the ledger's position, where no
+// subject before them is, whether Make opened it or an earlier run.
+func (s *server) enrol(ctx context.Context, n int) ([]*patient, error) {
 	token, err := s.token(ctx, custodian)
 	if err != nil {
 		return nil, err
@@ -214,6 +246,7 @@ func (s *server) enrol(ctx context.Context, firstSlot, n int) ([]*patient, error
 		return nil, err
 	}
 	s.ledger = info.ID
+	firstSlot := int(info.Position) //nolint:gosec // far below 2^63
 	out, errs := make([]*patient, n), make([]error, n)
 	var wg sync.WaitGroup
 	limit := make(chan struct{}, 64)
@@ -283,7 +316,7 @@ func Consents(ctx context.Context, o Options) ([]Result, error) {
 	}
 	perClient := max(int(o.For.Seconds()*150), 20)
 	each := (perClient + consentsEach - 1) / consentsEach // patients of each client
-	ps, err := s.enrol(ctx, o.Shape.Subjects, 2*o.Clients*each)
+	ps, err := s.enrol(ctx, 2*o.Clients*each)
 	var rs []Result
 	if err == nil {
 		rs = []Result{{}}
@@ -315,7 +348,7 @@ func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n i
 			queues[i] = append(queues[i], render(s.host, api.PathMessages, token, b))
 		}
 	}
-	r, err := drive(ctx, s.host, o.Clients, time.Minute, func(i, k int) request {
+	r, err := o.measure(ctx, "http", s.host, time.Minute, func(i, k int) request {
 		if k >= len(queues[i]) {
 			return nil
 		}
@@ -334,6 +367,10 @@ func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient
 	var all []uint32
 	var errs []error
 	var wg sync.WaitGroup
+	stop, err := o.profile("inprocess")
+	if err != nil {
+		return Result{}, err
+	}
 	cpu, begin := cpuTime(), time.Now()
 	for _, q := range queues {
 		wg.Go(func() {
@@ -359,5 +396,5 @@ func (s *server) consentsInProcess(ctx context.Context, o Options, ps []*patient
 	r := summary(all, time.Since(begin))
 	r.Name, r.Clients, r.Subjects, r.Consents = "consents in process", o.Clients, len(ps), o.Clients*n
 	r.CPU, r.RSS = (cpuTime() - cpu).Seconds(), rss()
-	return r, errors.Join(errs...)
+	return r, errors.Join(append(errs, stop())...)
 }

@@ -32,7 +32,7 @@ func (s *server) mixed(ctx context.Context, o Options) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	ps, err := s.enrol(ctx, o.Shape.Subjects, writers)
+	ps, err := s.enrol(ctx, writers)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s *server) mixed(ctx context.Context, o Options) ([]Result, error) {
 	for i := range rnd {
 		rnd[i] = mrand.New(mrand.NewPCG(uint64(i), 9)) //nolint:gosec // a load, not a secret
 	}
-	r, err := drive(ctx, s.host, o.Clients, o.For, func(i, _ int) request { return a.next(rnd[i]) })
+	r, err := o.measure(ctx, "mixed", s.host, o.For, func(i, _ int) request { return a.next(rnd[i]) })
 	w := <-patients
 	r.Name, r.Subjects, r.Consents = "mixed: decisions", o.Shape.Subjects, o.Shape.Subjects*o.Shape.Consents
 	w.r.Name, w.r.Subjects = "mixed: grants and revocations", writers
