@@ -1,0 +1,303 @@
+/**
+ * What the views can ask for. Everything here happens in the worker that holds the keys (src/worker): the page never has a
+ * key, a phrase (but while it shows it) or a token. Every promise rejects with a VolensError.
+ */
+import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
+import type {
+  Access, AccessRequest, Asked, AuditFilter, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
+} from "./wire.ts";
+
+/** What went wrong, for the views to put into words: translate by code, never show detail alone. */
+export type ErrorCode =
+  // this device
+  | "locked" | "no-vault" | "exists-here" | "password" | "weak-password" | "phrase" | "quiz" | "corrupt" | "storage" | "unsupported"
+  // trust: stop and tell the person
+  | "pinned" | "fork" | "rollback" | "proof" | "receipt" | "roster" | "text"
+  // input
+  | "invitation" | "other-gateway" | "key" | "draft" | "subject"
+  // the way to the gateway
+  | "offline" | "cancelled"
+  // the gateway's own codes (gateway/api/problem.go)
+  | "malformed" | "too-large" | "signature" | "unauthorized" | "not-found" | "conflict" | "exists" | "state" | "erased" | "expired" | "too-early"
+  | "closed" | "unavailable" | "full" | "fenced" | "unknown" | "internal" | "unauthenticated" | "rate-limited" | "method" | "media-type";
+
+/** The error of every function here. It is an Error whose name is "VolensError". */
+export interface VolensErrorShape extends Error {
+  code: ErrorCode;
+  /** English, for details on demand. */
+  detail: string;
+  /** Seconds to wait, where the gateway said so. */
+  retryAfter?: number;
+}
+
+export interface VaultStatus {
+  /** There is a vault on this device. */
+  exists: boolean;
+  unlocked: boolean;
+  /** The owner has shown that she wrote the phrase down. False right after create. */
+  phraseSeen: boolean;
+  /** It holds a patient's phrase (else only organisation keys). */
+  hasPhrase: boolean;
+  /** What turns the password into a key here. */
+  kdf: "scrypt" | "pbkdf2";
+  /** A passkey of this device opens it, too. */
+  passkey: boolean;
+  autoLockMinutes: number;
+}
+
+export interface Vault {
+  status(): Promise<VaultStatus>;
+  /** create makes a phrase of 24 words and a vault, unlocked, and returns the words to write down. Passwords have 10 characters or more. */
+  create(password: string): Promise<{ words: string[] }>;
+  /** words shows the phrase again, until it is confirmed; then "phrase". */
+  words(): Promise<string[]>;
+  /** quiz says which words (1 to 24) to ask for. */
+  quiz(): Promise<number[]>;
+  /** confirm checks the words that the owner typed back; "quiz" when one is wrong. */
+  confirm(answers: { position: number; word: string }[]): Promise<void>;
+  /** import makes a vault from a phrase that the owner has; "phrase" when words or checksum are wrong. Unlocked after. */
+  import(words: string, password: string): Promise<void>;
+  /** importKey adds an organisation's key (64 hex digits, or the key file that "volens ledger keys new" writes). With no vault there must be a password, and one is made. */
+  importKey(keyText: string, password?: string): Promise<{ address: Address }>;
+  unlock(password: string): Promise<void>;
+  /** unlockWithPasskey asks the device (WebAuthn PRF). "unsupported" where it cannot. */
+  unlockWithPasskey(): Promise<void>;
+  addPasskey(): Promise<void>;
+  removePasskey(): Promise<void>;
+  /** lock forgets every key, token and opened record. */
+  lock(): Promise<void>;
+  changePassword(old: string, next: string): Promise<void>;
+  setAutoLock(minutes: number): Promise<void>;
+  /** touch says that the person is there. Call it on input, at most once in some seconds. */
+  touch(): Promise<void>;
+  /** backup is the encrypted vault as a text file, to keep elsewhere; restore reads it. */
+  backup(): Promise<string>;
+  restore(file: string, password: string): Promise<void>;
+  /** suggest lists the words of the phrase's list that begin so, for typing help. */
+  suggest(prefix: string): Promise<string[]>;
+  /** destroy removes the vault from this device. What is on the ledger stays; the phrase brings the keys back. */
+  destroy(password: string): Promise<void>;
+}
+
+/** A line of what is about to be signed, made from the message itself. label and warning are i18n keys ("field.<key>", "warn.<key>"). */
+export interface Field {
+  /** Member of the message, e.g. consent.provisions[1].purposes[0]. */
+  path: string;
+  depth: number;
+  /** i18n key of the label: field.<key> */
+  key: string;
+  /** What it says. Plain text by others: show as text, in <bdi>. "" for a heading. */
+  value: string;
+  /** How value is to be read: "text" as it stands; "instant" and "period" are millis ("start/end") to format in the person's language; "code" is "system|code" to translate; "count"; "flag" yes/no; "member" is "id" with name verified. */
+  form: "text" | "instant" | "period" | "code" | "count" | "flag" | "member" | "hash" | "none" | "effect" | "unlimited";
+  /** For form "member": the name that the authorities signed; absent when unknown. */
+  name?: string;
+  /** i18n keys of why to look twice. */
+  warnings: ("unknown" | "suspended" | "asserted" | "letters" | "anyone" | "anypurpose" | "broken")[];
+  /** Only a machine reads it: hashes, salts, places in the chain. Show on demand. */
+  detail: boolean;
+}
+
+/** A message that waits for the person's yes. The worker keeps the message: what is signed is what fields were made from. */
+export interface Draft {
+  id: string;
+  /** Message type, e.g. ConsentGrant. */
+  type: string;
+  handle: Handle;
+  fields: Field[];
+  /** The consent that is in the message, for a summary in plain words. */
+  consent?: Consent;
+  /** The exact text whose hash is signed; its SHA-256 was checked against the message. */
+  text?: string;
+  ledger: { id: Hash; name: string };
+  /** Address of the key that will sign. */
+  signer: Address;
+  /** EIP-712 digest. */
+  digest: Hash;
+  /** The EIP-712 typed data itself, for those who want to see it. */
+  typedData: unknown;
+}
+
+/** A message on the ledger, whose receipt was proved against the pinned key. */
+export interface Signed {
+  type: string;
+  seq: Uint64;
+  commitment: Hash;
+  position: Uint64;
+  time: Millis;
+}
+
+/** What the person wants to sign. */
+export type Intent =
+  | { kind: "claim"; invitation: string; label?: string }
+  /** consent without textHash: it is made from text. request answers an Asked: then text must be the Asked's own, unless narrowed and shown anew. */
+  | { kind: "grant"; handle: Handle; consent: Consent; text: string; request?: Hash; replaces?: Uint64 }
+  | { kind: "decline"; handle: Handle; request: Hash }
+  | { kind: "revoke"; handle: Handle; consent: Uint64 }
+  | { kind: "revoke-all"; handle: Handle }
+  | { kind: "confirm"; handle: Handle; consent: Uint64 }
+  | { kind: "delegate"; handle: Handle; delegate: Address; scope: Scope[]; start: Millis; end: Millis; as?: "proxy" | "guardian" }
+  | { kind: "delegate-end"; handle: Handle; delegation: Uint64 }
+  | { kind: "rotate"; handle: Handle };
+
+export interface InvitationInfo {
+  server: string;
+  handle: Handle;
+  ledger: Hash;
+  hasCode: boolean;
+  /** It is for the gateway that this app came from; another gateway serves its own app. */
+  here: boolean;
+}
+
+/** One handle of the person, as this device knows it. */
+export interface SubjectInfo {
+  handle: Handle;
+  label: string;
+  custodian: MemberID;
+  /** Verified name, or the id. */
+  custodianName: string;
+  ledgerName: string;
+  gateway: string;
+  here: boolean;
+  address: Address;
+  /** The handle is somebody else's, for whom the person acts. */
+  delegation?: { kind: string; scope: Scope[]; ends: Millis };
+  seq: Uint64;
+}
+
+export interface Kept {
+  commitment: Hash;
+  message: Message;
+  receipt?: Receipt;
+}
+
+export interface Wallet {
+  /** The handles on this device; works offline. */
+  subjects(): Promise<SubjectInfo[]>;
+  readInvitation(text: string): Promise<InvitationInfo>;
+  /** adopt brings a handle of an imported phrase back, by an invitation without a code (a reminder). */
+  adopt(invitation: string, label?: string): Promise<SubjectInfo>;
+  /** takeDelegation enters a delegation file (JSON) from the person who named this wallet. */
+  takeDelegation(file: string, label: string): Promise<SubjectInfo>;
+  /** addressFor is the address to tell somebody who wants to name this wallet as delegate for her handle. */
+  addressFor(handle: Handle): Promise<Address>;
+  /** delegationFile is what the delegate needs: give it to her by a way of your own. */
+  delegationFile(handle: Handle, delegation: Uint64): Promise<string>;
+  /** reminder is the invitation without a code that brings a handle back beside the phrase. */
+  reminder(handle: Handle): Promise<string>;
+  rename(handle: Handle, label: string): Promise<void>;
+  forget(handle: Handle): Promise<void>;
+
+  /** prepare makes the message that the intent means and returns it decoded. Nothing is signed. */
+  prepare(intent: Intent): Promise<Draft>;
+  /** sign signs the draft, puts it on the ledger and proves the receipt. Once it returns, it is done. Each draft once. */
+  sign(draft: string): Promise<Signed>;
+  discard(draft: string): Promise<void>;
+
+  /** The following read from the gateway; with nothing in between they are refused "offline". */
+  me(handle: Handle): Promise<Me>;
+  /** consents also keeps an encrypted copy. stale is true when the gateway could not be reached and the copy is shown. */
+  consents(handle: Handle): Promise<{ consents: ConsentEntry[]; stale: boolean; asOf: Millis }>;
+  requests(handle: Handle): Promise<Asked[]>;
+  preview(handle: Handle, what: Preview): Promise<Access>;
+  /** kept lists the signed messages and receipts on this device; works offline. */
+  kept(handle: Handle): Promise<Kept[]>;
+  /** members whose records the authorities of the ledger signed, checked here. */
+  members(): Promise<Member[]>;
+  ledger(): Promise<LedgerInfo>;
+}
+
+/** proved: in the signed checkpoint and in the chain. failed: something contradicts. */
+export type ProofState = "proved" | "failed";
+
+export interface UseEntry extends Entry {
+  state: ProofState;
+  /** When failed: which claim does not hold (English). */
+  why?: string;
+  /** Name of the requester that the authorities signed. */
+  requesterName?: string;
+}
+
+export interface UsesView {
+  /** Newest first. */
+  entries: UseEntry[];
+  /** All of it: every entry, that none is missing, the checkpoint's signature, and that the log still holds what was seen before. */
+  state: ProofState;
+  why?: string;
+  /** Whether what failed is history itself: then the person is told that the log shows another one than before. */
+  alarm?: "fork" | "rollback" | "proof";
+  total: Uint64;
+  checkpoint: { origin: string; size: Uint64; root: Hash; note: string };
+  before: { size: Uint64; useSeq: Uint64 };
+}
+
+export interface Uses {
+  /** sync fetches every use of the handle, checks all, and remembers the checkpoint. A failed proof is a view with state "failed", not an error. */
+  sync(handle: Handle): Promise<UsesView>;
+  /** last is what the last sync since unlocking showed; works offline. */
+  last(handle: Handle): Promise<UsesView | undefined>;
+  /** verifyFile checks an exported statement (uses.json) again, offline. */
+  verifyFile(handle: Handle, json: string): Promise<UsesView>;
+  /** The gateway's own exports; that they left is put on record. */
+  exportCsv(handle: Handle): Promise<string>;
+  exportJson(handle: Handle): Promise<string>;
+  exportFhir(handle: Handle): Promise<string>;
+}
+
+/** What a person of an organisation does. The key is one that vault.importKey took. */
+export interface Organisation {
+  /** Keys in the vault. */
+  keys(): Promise<{ address: Address; member?: MemberID; name?: string; roles: string[] }[]>;
+  /** signIn signs in with a key; roles come from the ledger. */
+  signIn(address: Address): Promise<{ member?: MemberID; name?: string; roles: string[] }>;
+  signOut(): Promise<void>;
+  forgetKey(address: Address): Promise<void>;
+
+  access(request: AccessRequest): Promise<Access>;
+  fetch(request: AccessRequest): Promise<Access>;
+  ask(request: Omit<ConsentRequest, "consent"> & { consent: Consent }): Promise<Asked>;
+
+  openSubject(localId: string, days?: number): Promise<{ enrolled: Enrolled; invitation: string }>;
+  newCode(query: SubjectQuery): Promise<{ enrolled: Enrolled; invitation: string }>;
+  findSubject(query: SubjectQuery): Promise<Subject>;
+  pseudonym(query: SubjectQuery, member: MemberID): Promise<string>;
+  attest(query: SubjectQuery, consent: Consent, evidence: Hash): Promise<ConsentEntry>;
+  erase(query: SubjectQuery, reason: "request" | "retention" | "court"): Promise<{ pending: number }>;
+
+  auditUses(filter: AuditFilter): Promise<AuditUses>;
+  replay(index: Uint64, why: string): Promise<Replay>;
+  /** checkpoint fetches the newest checkpoint of a log, checks its signature with the pinned key, and proves from tiles that it holds the last one seen here. */
+  checkpoint(log: "ledger" | "uses"): Promise<CheckpointView>;
+}
+
+export interface CheckpointView {
+  log: "ledger" | "uses";
+  origin: string;
+  size: Uint64;
+  root: Hash;
+  note: string;
+  state: ProofState;
+  why?: string;
+  /** The one seen before; size "0" for none. */
+  before: { size: Uint64; root: Hash };
+}
+
+export type VolensEvent =
+  | { type: "locked" }
+  | { type: "unlocked" }
+  /** News about a handle: a use, or a message that is in force. */
+  | { type: "notice"; handle: Handle; kind: "use" | "ledger"; seq: Uint64 }
+  | { type: "online"; handle: Handle; up: boolean };
+
+export interface Volens {
+  vault: Vault;
+  wallet: Wallet;
+  uses: Uses;
+  organisation: Organisation;
+  /** listen calls back for every event until the returned function is called. */
+  listen(listener: (event: VolensEvent) => void): () => void;
+  /** follow keeps a stream of notices open for a handle while the vault is unlocked. */
+  follow(handle: Handle): Promise<void>;
+  /** build is the hash of this app's files, from build.json. */
+  build(): Promise<{ hash: string; files: Record<string, string> }>;
+}
