@@ -13,6 +13,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/scope"
 	"github.com/volens-ledger/volens/policies/vectors"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
@@ -147,7 +148,7 @@ func readRecords(path string) ([]byte, error) {
 // vectorSets are all kinds of cases that this program answers.
 func vectorSets() []vectors.Set {
 	return slices.Concat(
-		policies.VectorSets(),
+		policies.VectorSets(), scope.VectorSets(),
 	)
 }
 
