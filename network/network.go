@@ -6,6 +6,7 @@ package network
 
 import (
 	"context"
+	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
@@ -53,4 +54,10 @@ type Ledger interface {
 	Follow(ctx context.Context, from Position, fn func(Event) error) error
 	// Close stops the ledger; what was acknowledged is on disk.
 	Close() error
+}
+
+// Freshness is a Ledger that others write to as well. Behind is an upper bound of the age of what it shows: everything
+// that was on the ledger that long ago is applied here.
+type Freshness interface {
+	Behind() time.Duration
 }

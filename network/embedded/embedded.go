@@ -45,6 +45,7 @@ type Config struct {
 	Vault       *vault.Vault // seals messages of subjects; the caller's to close, after the ledger
 	FreeReserve int64        // journal.Config.FreeReserve
 	Segment     int64        // journal.Config.SegmentBytes
+	Copy        bool         // a copy of a ledger that another host orders: Copied gives it leaves, Submit refuses
 	Progress    func(done, total int64)
 	Now         func() time.Time // nil is time.Now
 }

@@ -63,7 +63,7 @@ func (l *Ledger) land(batch []*submission) {
 	for _, s := range batch[:ok] {
 		leaves = append(leaves, applied{s.position(), s.out.Leaf})
 	}
-	if err := l.apply(leaves); err != nil {
+	if err := l.apply(leaves, nil); err != nil {
 		ok = 0
 		batch[0].err = storageError(err)
 	}
@@ -140,19 +140,26 @@ type tail struct {
 const tailEvents = 4096
 
 func (t *tail) add(batch []*submission) {
-	if len(batch) == 0 {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	events := make([]network.Event, 0, len(batch))
 	for _, s := range batch {
 		m := s.v.Message()
 		ev := network.Event{Position: s.position(), Leaf: s.out.Leaf, Event: s.out.Event, Message: &m}
 		if ev.Event.Type == "Erase" {
 			ev.Message = nil
 		}
-		t.events = append(t.events, ev)
+		events = append(events, ev)
 	}
+	t.push(events)
+}
+
+// push adds events that are durable and applied, and wakes who waits for them.
+func (t *tail) push(events []network.Event) {
+	if len(events) == 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = append(t.events, events...)
 	if n := len(t.events) - tailEvents; n > tailEvents {
 		t.events = slices.Clone(t.events[n:])
 	}
@@ -250,7 +257,7 @@ func openMessage(v *vault.Vault, ev consent.Event, b []byte) (*consent.Message, 
 	}
 	body := b[1:]
 	switch b[0] {
-	case attachNone:
+	case attachNone, attachElsewhere:
 		return nil, nil
 	case attachPlain:
 	case attachSealed:

@@ -89,7 +89,7 @@ func (l *Ledger) catchUp(ctx context.Context, from network.Position) error {
 	batch := make([]applied, 0, maxApply)
 	flush := func() error {
 		defer func() { batch = batch[:0] }()
-		return l.apply(batch)
+		return l.apply(batch, nil)
 	}
 	err := l.log.Scan(ctx, int64(from), size, func(i int64, r journal.Record) error { //nolint:gosec // far below 2^63
 		leaf, err := consent.ParseLeaf(r.Leaf)
@@ -122,8 +122,8 @@ type applied struct {
 	leaf consent.Leaf
 }
 
-// apply writes leaves and the new position in one transaction, and lets them be seen.
-func (l *Ledger) apply(batch []applied) error {
+// apply writes leaves, the new position and a copy's cursor (nil: as it is) in one transaction, and lets them be seen.
+func (l *Ledger) apply(batch []applied, cursor []byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -150,6 +150,11 @@ func (l *Ledger) apply(batch []applied) error {
 	}
 	if err := set(appliedKey, append(binary.BigEndian.AppendUint64(nil, uint64(last.at)), root[:]...)); err != nil {
 		return fmt.Errorf("apply a leaf: %w", err)
+	}
+	if cursor != nil {
+		if err := set(cursorKey, cursor); err != nil {
+			return fmt.Errorf("apply a leaf: %w", err)
+		}
 	}
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("apply leaves: %w", err)

@@ -24,6 +24,9 @@ type submission struct {
 
 // Submit implements network.Ledger.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
+	if l.cfg.Copy {
+		return network.Receipt{}, consent.Errorf(consent.Internal, "this is a copy: its host takes messages")
+	}
 	if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
 		return r, err
 	}
@@ -187,9 +190,10 @@ func urgent(v consent.Verified) bool {
 
 // Forms of an attachment: its first byte.
 const (
-	attachNone   = 0 // the message was not kept: an erasure
-	attachPlain  = 1 // the message, of a kind that speaks of no subject
-	attachSealed = 2 // the message, sealed under the subject's key
+	attachNone      = 0 // the message was not kept: an erasure
+	attachPlain     = 1 // the message, of a kind that speaks of no subject
+	attachSealed    = 2 // the message, sealed under the subject's key
+	attachElsewhere = 3 // the message is another organisation's to keep; only in copies
 )
 
 // Attach is the attachment of an accepted message: sealed for a subject, plain for others, empty for an erasure, which
