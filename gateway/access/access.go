@@ -133,15 +133,15 @@ func (s *Service) begin(ctx context.Context, who Requester, req api.AccessReques
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
 	var d, shown policies.Decision
-	var recs []policies.Record
+	var from []replica.InForce
 	if who.Part {
-		d, shown, recs = s.part(ctx, &req, &q, view)
+		d, shown, from = s.part(ctx, &req, &q, view)
 	} else {
-		d, recs = s.decide(ctx, q, view)
+		d, from = s.decide(ctx, q, view)
 		shown = d
 	}
 	use := s.use(who, req, q, d, view)
-	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, recs))
+	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, from))
 	if err != nil {
 		return nil, err
 	}
@@ -162,25 +162,34 @@ func (p *Pending) Wait(ctx context.Context) (*Answer, error) {
 
 // decide evaluates, and again without the consents whose last use somebody else took in between. A fault is a denial that
 // says so; the engine's error is in its reasons.
-func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.View) (policies.Decision, []policies.Record) {
+func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.View) (policies.Decision, []replica.InForce) {
 	if view.Refused != nil {
 		return s.refused(view.Refused), nil
 	}
 	for {
-		recs := view.Records()
-		d, err := s.cfg.Engine.Decide(ctx, q, recs)
-		if d.Memo {
-			s.remembered.Add(1)
-		} else {
-			s.evaluated.Add(1)
-		}
+		d, from, err := s.evaluate(ctx, q, view)
 		if err != nil {
-			d.Decision, d.Obligations = policies.Deny, nil // Decide denies on every error; this says so once more, here
+			d.Decision, d.Obligations = policies.Deny, nil // every error denies already; this says so once more, here
 		}
 		if d.Decision != policies.Permit || view.Reserve(seqs(d.Consents)) {
-			return d, recs
+			return d, from
 		}
 	}
+}
+
+// evaluate asks the engine once, about the consents that the request can see.
+func (s *Service) evaluate(ctx context.Context, q policies.Request, view *replica.View) (policies.Decision, []replica.InForce, error) {
+	c, err := view.Consider(s.cfg.Engine.Lens(q))
+	if err != nil {
+		return s.refusal("unreadable", "A consent could not be read, so nothing is decided now."), nil, err
+	}
+	d, err := s.cfg.Engine.DecideSeen(ctx, q, c.Records, c.Rest)
+	if d.Memo {
+		s.remembered.Add(1)
+	} else {
+		s.evaluated.Add(1)
+	}
+	return d, c.InForce, err
 }
 
 // refused is the denial while the state may not be decided on.

@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 )
@@ -275,7 +276,7 @@ func TestReplay(t *testing.T) {
 // FuzzInput checks that the sealed input of a use has one form: what can be read is what would be written.
 func FuzzInput(f *testing.F) {
 	left := consent.Uint64(3)
-	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []policies.Record{{ID: "3", Date: 5, Attested: true, UsesLeft: &left}, {ID: "4"}}))
+	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []replica.InForce{{Seq: 3, Date: 5, Attested: true, UsesLeft: &left}, {Seq: 4}}))
 	f.Add(access.Encode(policies.Request{}, nil))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

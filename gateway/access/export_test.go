@@ -2,11 +2,12 @@ package access
 
 import (
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/policies"
 )
 
 // Encode writes the sealed input of a use.
-func Encode(q policies.Request, recs []policies.Record) []byte { return encodeInput(q, recs) }
+func Encode(q policies.Request, from []replica.InForce) []byte { return encodeInput(q, from) }
 
 // Recode reads the sealed input of a use and writes it again.
 func Recode(b []byte) ([]byte, error) {

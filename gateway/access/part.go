@@ -15,40 +15,39 @@ import (
 //
 // When nothing flows, the requester is told what its request would come to whatever there is, so that what is withheld and
 // what is not there look the same.
-func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, view *replica.View) (d, shown policies.Decision, recs []policies.Record) {
+func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, view *replica.View) (d, shown policies.Decision, from []replica.InForce) {
 	if view.Refused != nil {
 		d = s.refused(view.Refused)
 		return d, d, nil
 	}
 	if len(q.Resources) > 0 {
-		d, recs = s.decide(ctx, *q, view)
+		d, from = s.decide(ctx, *q, view)
 		if flowing := permitted(req.Resources, d); d.Decision != policies.Permit && len(flowing) > 0 {
 			withheld := len(req.Resources) - len(flowing)
 			req.Resources, q.Resources = flowing, flowing
-			d, recs = s.decide(ctx, *q, view)
+			d, from = s.decide(ctx, *q, view)
 			shown = d
 			d.Reasons = append(slices.Clone(d.Reasons), policies.Reason{
 				Rule: "0", Code: withheldCode, Text: fmt.Sprintf("%d resources that were asked for were withheld.", withheld),
 			})
 			if d.Decision == policies.Permit {
-				return d, shown, recs
+				return d, shown, from
 			}
 		}
 		if d.Decision == policies.Permit {
-			return d, d, recs
+			return d, d, from
 		}
 	}
 	general := *q
 	general.Resources = nil
-	all := view.Records()
-	shown, err := s.cfg.Engine.Decide(ctx, general, all)
+	shown, all, err := s.evaluate(ctx, general, view)
 	if err != nil || shown.Decision == policies.Permit {
 		shown = s.refusal("nothing-flows", "Nothing that was asked for is there and may flow.")
 	}
 	if len(q.Resources) == 0 {
-		d, recs = shown, all
+		d, from = shown, all
 	}
-	return d, shown, recs
+	return d, shown, from
 }
 
 // withheldCode is the reason that something was withheld. It is on record and told to no requester.

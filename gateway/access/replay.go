@@ -7,6 +7,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 )
@@ -16,26 +17,13 @@ import (
 type input struct {
 	Version  string
 	Question policies.Request
-	Consents []inForce
-}
-
-// inForce is one consent as the evaluator was given it.
-type inForce struct {
-	Seq      consent.Uint64
-	Date     consent.Millis
-	Attested bool
-	UsesLeft *consent.Uint64
+	Consents []replica.InForce
 }
 
 const inputVersion = "1"
 
-func encodeInput(q policies.Request, recs []policies.Record) []byte {
-	in := input{Version: inputVersion, Question: q, Consents: make([]inForce, len(recs))}
-	for i, r := range recs {
-		n, _ := strconv.ParseUint(r.ID, 10, 64) //nolint:errcheck // ids are seqs
-		in.Consents[i] = inForce{consent.Uint64(n), r.Date, r.Attested, r.UsesLeft}
-	}
-	return consent.Append(nil, in)
+func encodeInput(q policies.Request, from []replica.InForce) []byte {
+	return consent.Append(nil, &input{Version: inputVersion, Question: q, Consents: from})
 }
 
 // Replay decides again what the use records, from its sealed input, with the engine that has the use's policy and codes. It
@@ -94,7 +82,11 @@ func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Previe
 	}
 	defer view.Leave()
 	now := consent.Millis(s.cfg.Now().UnixMilli())
-	recs := slices.DeleteFunc(view.Records(), func(r policies.Record) bool {
+	all, err := view.Records()
+	if err != nil {
+		return policies.Decision{}, err
+	}
+	recs := slices.DeleteFunc(all, func(r policies.Record) bool {
 		seq := seqs([]string{r.ID})[0]
 		return slices.Contains(p.Revoke, seq) || p.Replaces != 0 && p.Replaces == seq
 	})

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
-	"github.com/volens-ledger/volens/policies"
 )
 
 // subjects is a bounded cache of subjects with second-chance eviction. A pinned subject stays: its lock, its readers and
@@ -99,42 +98,4 @@ func (sh *subjectShard) insert(s *Subject) {
 		old.used = false
 	}
 	sh.ring = append(sh.ring, s)
-}
-
-// coolAll drops what is prepared of every subject that nobody is looking at.
-func (c *subjects) coolAll() {
-	for i := range c.shards {
-		sh := &c.shards[i]
-		sh.mu.Lock()
-		for _, s := range sh.all {
-			if s.pins == 0 { // so nobody holds its lock
-				s.hot = nil
-			}
-		}
-		sh.mu.Unlock()
-	}
-}
-
-// shapes keeps prepared consents, one for all people who signed the same form. It is bounded by starting over when it is
-// full, together with the subjects that hold what it kept: prepared consents are the larger part of a replica's memory.
-type shapes struct {
-	mu  sync.Mutex
-	max int
-	all map[[32]byte]*policies.Shape
-}
-
-func (c *shapes) init(limit int) { c.max, c.all = limit, map[[32]byte]*policies.Shape{} }
-
-// intern returns the shape that is kept for equal consents, and whether everything kept before had to go.
-func (c *shapes) intern(s *policies.Shape) (kept *policies.Shape, over bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old, ok := c.all[s.Digest()]; ok {
-		return old, false
-	}
-	if over = len(c.all) >= c.max; over {
-		clear(c.all)
-	}
-	c.all[s.Digest()] = s
-	return s, over
 }

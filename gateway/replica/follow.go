@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -15,20 +14,16 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 )
 
-// Keys in Badger: a subject's record under "h", a consent's body under "b", messages of authorities and members by position
+// Keys in Badger: a subject's record under "h", its consents under "c", messages of authorities and members by position
 // under "g", the place under "p".
 const (
 	subjectKeys = "h"
-	bodyKeys    = "b"
+	entryKeys   = "c"
 	messageKeys = "g"
 	appliedKey  = "p"
 )
 
 func subjectKey(h consent.SubjectID) string { return subjectKeys + string(h[:]) }
-
-func bodyKey(h consent.SubjectID, seq consent.Uint64) string {
-	return bodyKeys + string(h[:]) + strconv.FormatUint(uint64(seq), 10)
-}
 
 // follow applies events until it is stopped. An event that cannot be applied stops the replica: from then on it is stale
 // and everything is denied, which is better than a state with a hole.
@@ -80,7 +75,7 @@ func (r *Replica) flush() error {
 	r.batch = batch{}
 	defer b.txn.Discard()
 	last := b.events[len(b.events)-1].Position
-	if err := r.put(b.txn, appliedKey, consent.Append(nil, appliedAt{r.cfg.Ledger.ID(), uint64(last)})); err != nil {
+	if err := r.put(b.txn, appliedKey, consent.Append(nil, appliedAt{format, r.cfg.Ledger.ID(), uint64(last)})); err != nil {
 		return err
 	}
 	if err := b.txn.Commit(); err != nil {
@@ -135,7 +130,14 @@ func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
 	if rec.Head.State == consent.Gone || r.cfg.Vault.Erased(vault.ID(h)) {
 		return r.drop(txn, h, rec)
 	}
-	return r.keep(txn, h, ev, &rec)
+	if err := r.applyConsents(txn, ev); err != nil {
+		return err
+	}
+	sealed, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, &rec), []byte(subjectKeys))
+	if err != nil {
+		return err
+	}
+	return r.put(txn, subjectKey(h), append([]byte{sealedRecord}, sealed...))
 }
 
 // applyMember keeps a message of authorities or members.
@@ -148,36 +150,18 @@ func (r *Replica) applyMember(txn *badger.Txn, ev network.Event) error {
 
 // drop leaves nothing of an erased subject but its head. Its key is gone, or will be before the erasure is acknowledged.
 func (r *Replica) drop(txn *badger.Txn, h consent.SubjectID, rec record) error {
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(bodyKeys + string(h[:]))})
-	var bodies [][]byte
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(entryPrefix(h))})
+	var entries [][]byte
 	for it.Rewind(); it.Valid(); it.Next() {
-		bodies = append(bodies, it.Item().KeyCopy(nil))
+		entries = append(entries, it.Item().KeyCopy(nil))
 	}
 	it.Close()
-	for _, key := range bodies {
+	for _, key := range entries {
 		if err := txn.Delete(key); err != nil {
 			return err
 		}
 	}
-	return r.put(txn, subjectKey(h), append([]byte{plainRecord}, consent.Append(nil, record{Head: rec.Head})...))
-}
-
-// keep seals the record, and the body of a consent that this event brought.
-func (r *Replica) keep(txn *badger.Txn, h consent.SubjectID, ev network.Event, rec *record) error {
-	if c, ok := consentOf(ev.Message); ok {
-		body, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, c), []byte(bodyKeys))
-		if err != nil {
-			return err
-		}
-		if err := r.put(txn, bodyKey(h, ev.Event.Seq), body); err != nil {
-			return err
-		}
-	}
-	sealed, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, rec), []byte(subjectKeys))
-	if err != nil {
-		return err
-	}
-	return r.put(txn, subjectKey(h), append([]byte{sealedRecord}, sealed...))
+	return r.put(txn, subjectKey(h), append([]byte{plainRecord}, consent.Append(nil, &record{Head: rec.Head})...))
 }
 
 // Forms of a subject's record: sealed under its key, or plain when the key is gone and only the head is left.
@@ -260,20 +244,4 @@ func (r *Replica) each(prefix string, fn func(key string, value []byte) error) e
 		}
 		return nil
 	})
-}
-
-// Body returns the consent with this seq as it was signed or attested.
-func (r *Replica) Body(h consent.SubjectID, seq consent.Uint64) (consent.Consent, error) {
-	b, err := r.readRaw(bodyKey(h, seq))
-	if errors.Is(err, errAbsent) {
-		return consent.Consent{}, consent.Errorf(consent.NotFound, "there is no such consent")
-	}
-	if err != nil {
-		return consent.Consent{}, err
-	}
-	var c consent.Consent
-	if b, err = r.cfg.Vault.Open(vault.ID(h), b, []byte(bodyKeys)); err != nil {
-		return c, fmt.Errorf("open a consent: %w", err)
-	}
-	return c, consent.Decode(b, &c)
 }

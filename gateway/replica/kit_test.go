@@ -237,4 +237,10 @@ func (s *scene) live(who *consenttest.Subject) int {
 	return len(records(v))
 }
 
-func records(v *replica.View) []policies.Record { return v.Records() }
+func records(v *replica.View) []policies.Record {
+	recs, err := v.Records()
+	if err != nil {
+		panic(err)
+	}
+	return recs
+}

@@ -39,7 +39,7 @@ type Config struct {
 	Vault    *vault.Vault
 	Engine   *policies.Engine
 	Subjects int           // subjects kept in memory; 0 means 1,500,000 (about 250 bytes each)
-	Shapes   int           // different prepared consents kept in memory; 0 means 50,000 (a few kilobytes each)
+	Shapes   int           // prepared consents kept in memory; 0 means 50,000 (a few kilobytes each)
 	MaxStale time.Duration // how far behind the ledger it may be and still answer; 0 means 2 s
 	OnEvent  func(network.Event)
 	// Permits counts the permits on record under each consent of a subject that limits its uses. It is asked once when a
@@ -129,6 +129,9 @@ func (r *Replica) tryIndex(dir string) error {
 	if err := r.read(appliedKey, &at); err != nil && !errors.Is(err, errAbsent) {
 		return errors.Join(err, db.Close())
 	}
+	if at.Position > 0 && at.Format != format {
+		return errors.Join(errors.New("the index is of another format"), db.Close())
+	}
 	if at.Position > uint64(r.cfg.Ledger.Position()) || at.Position > 0 && at.Ledger != r.cfg.Ledger.ID() {
 		return errors.Join(errors.New("the index belongs to another ledger"), db.Close())
 	}
@@ -136,8 +139,12 @@ func (r *Replica) tryIndex(dir string) error {
 	return db.Sound()
 }
 
+// format is that of what the index holds, the filters included. An index of another format is made anew.
+const format = 2<<32 | policies.FilterFormat
+
 // appliedAt is the index's place.
 type appliedAt struct {
+	Format   uint64
 	Ledger   consent.Hash
 	Position uint64
 }

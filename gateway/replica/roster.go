@@ -3,6 +3,8 @@ package replica
 import (
 	"slices"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
@@ -85,6 +87,23 @@ func (r *Replica) Members() []consent.Member {
 	return ms
 }
 
+// named is a member's id in the one string that all subjects share.
+func (r *Replica) named(id consent.MemberID) consent.MemberID {
+	if m, ok := r.roster.Load().members[id]; ok {
+		return m.ID
+	}
+	return id
+}
+
+// record reads a subject's record from the index; NotFound when there is none.
+func (r *Replica) record(h consent.SubjectID) (rec record, err error) {
+	err = r.db.View(func(txn *badger.Txn) (err error) {
+		rec, err = r.readRecord(txn, h)
+		return err
+	})
+	return rec, coded(err)
+}
+
 // RosterVersion moves with every change of authorities or members.
 func (r *Replica) RosterVersion() uint64 { return r.roster.Load().version }
 
@@ -108,17 +127,6 @@ func (r *Replica) Delegation(h consent.SubjectID, seq consent.Uint64) (consent.E
 func (r *Replica) Delegations(h consent.SubjectID) ([]Delegation, error) {
 	rec, err := r.record(h)
 	return rec.Delegations, err
-}
-
-// Consents returns a subject's consents, of every status, in order of seq.
-func (r *Replica) Consents(h consent.SubjectID) ([]Held, error) {
-	rec, err := r.record(h)
-	for i := range rec.Consents {
-		if c := &rec.Consents[i]; c.Status == consent.Live && c.Seq <= rec.Head.RevokedThrough {
-			c.Status = consent.Revoked
-		}
-	}
-	return rec.Consents, err
 }
 
 // MemberMessages returns the messages that made the authorities and members what they are, in the ledger's order.

@@ -5,11 +5,17 @@ import (
 	"github.com/volens-ledger/volens/network"
 )
 
-// record is what the replica keeps of a subject.
+// record is what the replica keeps of a subject beside its consents.
 type record struct {
 	Head        consent.Head
-	Consents    []Held
+	Sweeps      []sweep
 	Delegations []Delegation
+}
+
+// sweep is a RevokeAll: the consents that it ended are not written again.
+type sweep struct {
+	Through consent.Uint64
+	At      consent.Millis
 }
 
 // Held is a consent of a subject, without its body.
@@ -34,7 +40,7 @@ type Delegation struct {
 
 // absorb changes the record as the event says. The public part comes from the leaf, so that it is right even when the
 // message is gone; the rest from the message.
-func (r *record) absorb(ev network.Event) error { //nolint:cyclop // a case for each message
+func (r *record) absorb(ev network.Event) error {
 	for _, w := range ev.Leaf.Writes {
 		if w.Key == consent.HeadKey(ev.Event.Handle) {
 			if err := consent.Decode(w.Value, &r.Head); err != nil {
@@ -45,30 +51,9 @@ func (r *record) absorb(ev network.Event) error { //nolint:cyclop // a case for 
 	if ev.Message == nil {
 		return nil
 	}
-	at := ev.Event.Time
 	switch b := ev.Message.Body.(type) {
-	case *consent.ConsentGrant:
-		if b.Replaces != 0 {
-			r.end(b.Replaces, consent.Replaced, at)
-		}
-		r.hold(ev, b.Consent, consent.Live, b.Request)
-		r.Consents[len(r.Consents)-1].Replaces = b.Replaces
-	case *consent.ConsentAttest:
-		r.hold(ev, b.Consent, consent.Live, consent.Hash{})
-	case *consent.ConsentDecline:
-		r.hold(ev, b.Consent, consent.Ended, b.Request)
-	case *consent.ConsentConfirm:
-		for i := range r.Consents {
-			if r.Consents[i].Seq == b.Consent {
-				r.Consents[i].Confirmed = true
-			}
-		}
-	case *consent.ConsentRevoke:
-		r.end(b.Consent, consent.Revoked, at)
 	case *consent.RevokeAll:
-		for _, c := range r.Consents {
-			r.end(c.Seq, consent.Revoked, at)
-		}
+		r.Sweeps = append(r.Sweeps, sweep{ev.Event.Seq, ev.Event.Time})
 	case *consent.Delegate:
 		r.Delegations = append(r.Delegations, Delegation{*b, consent.Live})
 	case *consent.DelegateEnd:
@@ -81,33 +66,16 @@ func (r *record) absorb(ev network.Event) error { //nolint:cyclop // a case for 
 	return nil
 }
 
-func (r *record) hold(ev network.Event, c consent.Consent, s consent.EntryStatus, request consent.Hash) {
-	r.Consents = append(r.Consents, Held{
-		Seq: ev.Event.Seq, Kind: ev.Event.Type, Status: s, Date: ev.Event.Time, Commitment: ev.Event.Commitment,
-		MaxUses: c.MaxUses, Request: request,
-	})
-}
-
-func (r *record) end(seq consent.Uint64, s consent.EntryStatus, at consent.Millis) {
-	for i := range r.Consents {
-		if c := &r.Consents[i]; c.Seq == seq && c.Status == consent.Live {
-			c.Status, c.Ended = s, at
+// settle gives a consent the status that the messages after it left it with.
+func (r *record) settle(k *Held) {
+	if k.Status != consent.Live || k.Seq > r.Head.RevokedThrough {
+		return
+	}
+	k.Status = consent.Revoked
+	for _, s := range r.Sweeps {
+		if k.Seq <= s.Through {
+			k.Ended = s.At
+			return
 		}
 	}
-}
-
-// consentOf returns the consent that a message brings.
-func consentOf(m *consent.Message) (consent.Consent, bool) {
-	if m == nil {
-		return consent.Consent{}, false
-	}
-	switch b := m.Body.(type) {
-	case *consent.ConsentGrant:
-		return b.Consent, true
-	case *consent.ConsentDecline:
-		return b.Consent, true
-	case *consent.ConsentAttest:
-		return b.Consent, true
-	}
-	return consent.Consent{}, false
 }
