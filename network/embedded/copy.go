@@ -64,7 +64,7 @@ func (l *Ledger) Copied(ctx context.Context, from network.Position, entries []En
 }
 
 // Cursor is what Copied last kept, nil when the index was made anew since: then the host is read from its beginning.
-func (l *Ledger) Cursor() ([]byte, error) { return l.read(cursorKey) }
+func (l *Ledger) Cursor() ([]byte, error) { return l.read([]byte(cursorKey)) }
 
 func (l *Ledger) copyRun(ctx context.Context, entries []Entry, cursor []byte) error {
 	if len(entries) == 0 {

@@ -78,20 +78,15 @@ type Ledger struct {
 
 	position atomic.Uint64
 
-	mu      sync.RWMutex // guards overlay and landing
-	overlay map[string]overlaid
+	recent *recent
+
+	mu      sync.RWMutex                 // guards landing
 	landing map[consent.Hash]*submission // accepted and on their way, by commitment
 	lastTx  consent.Millis
 	closed  atomic.Bool
 }
 
 var _ network.Ledger = (*Ledger)(nil)
-
-// overlaid is a public value that is enqueued and not yet applied.
-type overlaid struct {
-	value []byte
-	at    network.Position
-}
 
 // Init makes an empty ledger and puts its genesis on it. It refuses a folder that is not empty.
 func Init(ctx context.Context, cfg Config, genesis consent.Message) (network.Receipt, error) {
@@ -127,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		cfg: cfg, log: log, queue: make(chan *submission, 1024), flow: make(chan *submission, 8192),
-		stop: make(chan struct{}), overlay: map[string]overlaid{}, landing: map[consent.Hash]*submission{},
+		stop: make(chan struct{}), recent: newRecent(), landing: map[consent.Hash]*submission{},
 	}
 	if err := l.openState(ctx); err != nil {
 		return nil, errors.Join(err, log.Close())

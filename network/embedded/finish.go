@@ -69,45 +69,50 @@ func (l *Ledger) land(batch []*submission) {
 	}
 	l.lift(batch)
 	l.tail.add(batch[:ok])
+	l.receipts(batch[:ok])
 	for i, s := range batch {
-		if i < ok {
-			s.receipt, s.err = l.receiptOf(s.position(), s.out.Leaf, s.leaf, true)
-		} else if s.err == nil {
+		if i >= ok && s.err == nil {
 			s.err = consent.Errorf(consent.Unknown, "a message before this one failed; look this one up after the restart")
 		}
 		close(s.done)
 	}
 }
 
-// lift takes the batch's writes off the overlay, unless a later message wrote the key again.
 func (l *Ledger) lift(batch []*submission) {
+	for _, s := range batch {
+		l.recent.lift(s.position(), s.out.Leaf.Writes)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range batch {
 		delete(l.landing, s.v.Commitment())
-		for _, w := range s.out.Leaf.Writes {
-			if l.overlay[w.Key].at == s.position() {
-				delete(l.overlay, w.Key)
-			}
-		}
 	}
 }
 
-// receiptOf makes the receipt of a durable leaf, proved in the newest checkpoint.
-func (l *Ledger) receiptOf(at network.Position, leaf consent.Leaf, raw []byte, prove bool) (network.Receipt, error) {
-	cp := l.log.Durable()
-	r := network.Receipt{Position: at, Commitment: leaf.Commitment, Time: leaf.Time, Leaf: raw, Checkpoint: cp.Note}
-	if !prove {
-		return r, nil
+// receipts gives each message of a batch its receipt, all proved in the newest checkpoint, one read for many.
+func (l *Ledger) receipts(batch []*submission) {
+	if len(batch) == 0 {
+		return
 	}
-	p, err := l.log.ProveRecord(cp.Size, int64(at)-1) //nolint:gosec // far below 2^63
-	if err != nil {
-		return r, storageError(err)
+	cp, first := l.log.Durable(), int64(batch[0].position())-1 //nolint:gosec // far below 2^63
+	proofs, err := l.log.ProveRecords(cp.Size, first, first+int64(len(batch)))
+	for i, s := range batch {
+		if err != nil {
+			s.err = storageError(err)
+			continue
+		}
+		s.receipt = receipt(s.position(), s.out.Leaf, s.leaf, cp, proofs[i])
 	}
-	for _, h := range p {
-		r.Proof = append(r.Proof, consent.Hash(h))
+}
+
+func receipt(at network.Position, leaf consent.Leaf, raw []byte, cp journal.Checkpoint, proof tlog.RecordProof) network.Receipt {
+	r := network.Receipt{
+		Position: at, Commitment: leaf.Commitment, Time: leaf.Time, Leaf: raw, Checkpoint: cp.Note, Proof: make([]consent.Hash, len(proof)),
 	}
-	return r, nil
+	for i, h := range proof {
+		r.Proof[i] = consent.Hash(h)
+	}
+	return r
 }
 
 // CheckReceipt checks offline that a receipt's leaf is in the tree that its checkpoint signs for, with journal.OpenCheckpoint

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
 	"golang.org/x/mod/sumdb/tlog"
@@ -18,16 +19,11 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 )
 
-// Keys in Badger. Public state is under "s", positions by commitment under "c", the applied position under "p".
-const (
-	stateKeys  = "s"
-	commitKeys = "c"
-	appliedKey = "p"
-)
-
 const (
 	logDir   = "log"
 	stateDir = "state"
+
+	stateVersion = 2 // of the index's rows
 )
 
 // openState opens the index, and makes it anew when it is missing, damaged, another ledger's or ahead of the journal.
@@ -46,6 +42,13 @@ func (l *Ledger) openState(ctx context.Context) error {
 	if err := l.catchUp(ctx, from); err != nil {
 		return errors.Join(err, l.db.Close())
 	}
+	genesis, err := l.applied(consent.GenesisKey())
+	if err != nil {
+		return errors.Join(err, l.db.Close())
+	}
+	if genesis != nil { // every message reads it
+		l.recent.keep(consent.GenesisKey(), genesis)
+	}
 	return nil
 }
 
@@ -56,21 +59,34 @@ func (l *Ledger) tryState(dir string) (network.Position, error) {
 		return 0, err
 	}
 	l.db = db
-	b, err := l.read(appliedKey)
+	b, err := l.read([]byte(appliedKey))
 	if err == nil && b != nil {
-		size := int64(binary.BigEndian.Uint64(b)) //nolint:gosec // checked against the journal just below
-		var root tlog.Hash
-		if root, err = l.rootAt(size); err == nil && (len(b) != 8+tlog.HashSize || tlog.Hash(b[8:]) != root) {
-			err = errors.New("the state index belongs to another history")
-		}
-		if err == nil {
-			return network.Position(size), db.Sound() //nolint:gosec // not negative: rootAt had it
+		var size int64
+		if size, err = l.checkMark(b); err == nil {
+			return network.Position(size), db.Sound() //nolint:gosec // not negative: checkMark saw to it
 		}
 	}
 	if err != nil {
 		return 0, errors.Join(err, db.Close())
 	}
 	return 0, db.Sound()
+}
+
+// mark says how far the index has come, in which history, and how its rows are made.
+func mark(at network.Position, root tlog.Hash) []byte {
+	return append(append(binary.BigEndian.AppendUint64(nil, uint64(at)), root[:]...), stateVersion)
+}
+
+func (l *Ledger) checkMark(b []byte) (int64, error) {
+	if len(b) != 8+tlog.HashSize+1 || b[8+tlog.HashSize] != stateVersion {
+		return 0, errors.New("the state index is another version's")
+	}
+	size := int64(binary.BigEndian.Uint64(b)) //nolint:gosec // rootAt checks it against the journal
+	root, err := l.rootAt(size)
+	if err == nil && tlog.Hash(b[8:8+tlog.HashSize]) != root {
+		err = errors.New("the state index belongs to another history")
+	}
+	return size, err
 }
 
 func (l *Ledger) rootAt(size int64) (tlog.Hash, error) {
@@ -134,31 +150,28 @@ func (l *Ledger) apply(batch []applied, cursor []byte) error {
 	}
 	txn := l.db.NewTransaction(true)
 	defer func() { txn.Discard() }()
-	set := func(key string, value []byte) error {
-		return txn.Set([]byte(key), value)
-	}
 	for _, a := range batch {
 		for _, w := range a.leaf.Writes {
-			if err := set(stateKeys+w.Key, w.Value); err != nil {
+			if err := txn.Set(stateKey(w.Key), w.Value); err != nil {
 				return fmt.Errorf("apply a leaf: %w", err)
 			}
 		}
-		pos := binary.BigEndian.AppendUint64(nil, uint64(a.at))
-		if err := set(commitKeys+string(a.leaf.Commitment[:]), pos); err != nil {
+		if err := txn.Set(commitKey(a.leaf.Commitment), binary.AppendUvarint(nil, uint64(a.at))); err != nil {
 			return fmt.Errorf("apply a leaf: %w", err)
 		}
-	}
-	if err := set(appliedKey, append(binary.BigEndian.AppendUint64(nil, uint64(last.at)), root[:]...)); err != nil {
-		return fmt.Errorf("apply a leaf: %w", err)
 	}
 	if cursor != nil {
-		if err := set(cursorKey, cursor); err != nil {
+		if err := txn.Set([]byte(cursorKey), cursor); err != nil {
 			return fmt.Errorf("apply a leaf: %w", err)
 		}
+	}
+	if err := txn.Set([]byte(appliedKey), mark(last.at, root)); err != nil {
+		return fmt.Errorf("apply a leaf: %w", err)
 	}
 	if err := txn.Commit(); err != nil {
 		return fmt.Errorf("apply leaves: %w", err)
 	}
+	l.recent.apply(batch)
 	l.position.Store(uint64(last.at))
 	return nil
 }
@@ -175,20 +188,33 @@ func (l *Ledger) eraseFor(leaf consent.Leaf) error {
 	return l.cfg.Vault.Erase(vault.ID(ev.Handle))
 }
 
-func (l *Ledger) applied(key string) ([]byte, error) { return l.read(stateKeys + key) }
-
-// positionOf returns where the message with this commitment is, 0 when it is not applied.
-func (l *Ledger) positionOf(c consent.Hash) (network.Position, error) {
-	b, err := l.read(commitKeys + string(c[:]))
-	if err != nil || len(b) != 8 {
-		return 0, err
+func (l *Ledger) applied(key string) ([]byte, error) {
+	if b, ok := l.recent.now(key); ok {
+		return slices.Clone(b), nil
 	}
-	return network.Position(binary.BigEndian.Uint64(b)), nil
+	return l.read(stateKey(key))
 }
 
-func (l *Ledger) read(key string) (value []byte, err error) {
+// find returns the applied message with this commitment; position 0 when there is none.
+func (l *Ledger) find(c consent.Hash) (at network.Position, leaf consent.Leaf, raw []byte, err error) {
+	b, err := l.read(commitKey(c))
+	if err != nil || b == nil {
+		return 0, leaf, nil, err
+	}
+	n, _ := binary.Uvarint(b)
+	rec, err := l.log.Read(int64(n) - 1) //nolint:gosec // positions are far below 2^63
+	if err != nil {
+		return 0, leaf, nil, storageError(err)
+	}
+	if leaf, err = consent.ParseLeaf(rec.Leaf); err != nil || leaf.Commitment != c {
+		return 0, consent.Leaf{}, nil, err
+	}
+	return network.Position(n), leaf, rec.Leaf, nil
+}
+
+func (l *Ledger) read(key []byte) (value []byte, err error) {
 	err = l.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte(key))
+		item, err := txn.Get(key)
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return nil
 		}
@@ -213,9 +239,9 @@ func (l *Ledger) Digest() (consent.Hash, error) {
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			if err := it.Item().Value(func(v []byte) error {
-				k := it.Item().Key()[len(stateKeys):]
+				k := publicKey(it.Item().Key())
 				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(k)))) //nolint:gosec // keys are short
-				h.Write(k)
+				h.Write([]byte(k))
 				h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(v)))) //nolint:gosec // values are short
 				h.Write(v)
 				return nil

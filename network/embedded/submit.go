@@ -24,15 +24,30 @@ type submission struct {
 
 // Submit implements network.Ledger.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
-	if l.cfg.Copy {
-		return network.Receipt{}, consent.Errorf(consent.Internal, "this is a copy: its host takes messages")
-	}
-	if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
-		return r, err
+	if !chained(v) {
+		if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
+			return r, err
+		}
 	}
 	if err := l.prepareKey(v); err != nil {
 		return network.Receipt{}, err
 	}
+	r, err := l.submit(ctx, v)
+	if err != nil { // perhaps because it is there already, or is on its way
+		if again, lookupErr := l.Lookup(ctx, v.Commitment()); lookupErr == nil {
+			return again, nil
+		}
+	}
+	return r, err
+}
+
+// chained messages have a place in their subject's chain, so that the contract refuses them a second time.
+func chained(v consent.Verified) bool {
+	_, ok := v.Message().Body.(consent.SubjectBody)
+	return ok
+}
+
+func (l *Ledger) submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
 	s := &submission{v: v, done: make(chan struct{})}
 	select {
 	case l.queue <- s:
@@ -41,13 +56,7 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 	case <-ctx.Done():
 		return network.Receipt{}, consent.Errorf(consent.Unavailable, "gave up before the message was taken")
 	}
-	r, err := l.await(ctx, s)
-	if consent.CodeOf(err) == consent.Conflict { // perhaps with itself: the same message, submitted twice at once
-		if again, lookupErr := l.Lookup(ctx, v.Commitment()); lookupErr == nil {
-			return again, nil
-		}
-	}
-	return r, err
+	return l.await(ctx, s)
 }
 
 // prepareKey makes a new subject's key durable before any record is sealed with it, in the caller's goroutine so that many
@@ -84,19 +93,16 @@ func (l *Ledger) Lookup(ctx context.Context, commitment consent.Hash) (network.R
 	if s != nil {
 		return l.await(ctx, s)
 	}
-	at, err := l.positionOf(commitment)
+	at, leaf, raw, err := l.find(commitment)
 	if err != nil || at == 0 {
 		return network.Receipt{}, errors.Join(err, consent.Errorf(consent.NotFound, "no such message is on the ledger"))
 	}
-	rec, err := l.log.Read(int64(at) - 1) //nolint:gosec // positions are far below 2^63
+	cp := l.log.Durable()
+	p, err := l.log.ProveRecord(cp.Size, int64(at)-1) //nolint:gosec // far below 2^63
 	if err != nil {
 		return network.Receipt{}, storageError(err)
 	}
-	leaf, err := consent.ParseLeaf(rec.Leaf)
-	if err != nil {
-		return network.Receipt{}, err
-	}
-	return l.receiptOf(at, leaf, rec.Leaf, true)
+	return receipt(at, leaf, raw, cp, p), nil
 }
 
 // sequence is the one goroutine that gives messages their order.
@@ -120,7 +126,7 @@ func (l *Ledger) sequence() {
 // accept runs the contract on top of everything that is enqueued, enqueues the record, and lays the message's writes over
 // the state. A message that the journal does not take has changed nothing.
 func (l *Ledger) accept(s *submission) error {
-	if l.landed(s.v.Commitment()) {
+	if !chained(s.v) && l.landed(s.v.Commitment()) {
 		return consent.Errorf(consent.Conflict, "the message is on the ledger already")
 	}
 	now := consent.Millis(l.cfg.Now().UnixMilli())
@@ -142,12 +148,10 @@ func (l *Ledger) accept(s *submission) error {
 		return storageError(err)
 	}
 	l.lastTx = now
+	l.recent.enqueue(s.position(), s.out.Leaf.Writes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.landing[s.v.Commitment()] = s
-	for _, w := range s.out.Leaf.Writes {
-		l.overlay[w.Key] = overlaid{w.Value, s.position()}
-	}
 	return nil
 }
 
@@ -161,7 +165,7 @@ func (l *Ledger) landed(c consent.Hash) bool {
 	if ok {
 		return true
 	}
-	at, err := l.positionOf(c)
+	at, _, _, err := l.find(c)
 	return err == nil && at != 0
 }
 
@@ -170,13 +174,10 @@ type overlayReader struct{ l *Ledger }
 
 // Get implements consent.Reader.
 func (r overlayReader) Get(key string) ([]byte, error) {
-	r.l.mu.RLock()
-	o, ok := r.l.overlay[key]
-	r.l.mu.RUnlock()
-	if ok {
-		return o.value, nil
+	if b, ok := r.l.recent.next(key); ok {
+		return b, nil
 	}
-	return r.l.applied(key)
+	return r.l.read(stateKey(key))
 }
 
 // urgent messages may use the disk reserve: they take permission away.

@@ -58,35 +58,71 @@ func (h *hashFile) sync() {
 	}
 }
 
+// ReadHashes implements tlog.HashReader.
+func (h *hashFile) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	r := h.reader()
+	defer r.done()
+	return r.ReadHashes(indexes)
+}
+
+// reader reads for many proofs that lie together. It must be given back with done.
+func (h *hashFile) reader() *hashReader { return &hashReader{h: h} }
+
+// A hashReader remembers the blocks that it read last: that of the records being proved, and that of the tree's right edge.
+type hashReader struct {
+	h    *hashFile
+	held [2]*block
+}
+
+func (r *hashReader) done() {
+	for _, b := range r.held {
+		if b != nil {
+			blocks.Put(b)
+		}
+	}
+}
+
 // ReadHashes implements tlog.HashReader. The lower levels of 256 records lie together and are read at once; the upper
 // levels are few and remembered.
-func (h *hashFile) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+func (r *hashReader) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
-	b, _ := blocks.Get().(*block) //nolint:errcheck // the pool holds nothing else
-	defer blocks.Put(b)
-	b.tile = -1
 	for k, x := range indexes {
 		level, n := tlog.SplitStoredHashIndex(x)
 		if level >= tileHeight {
 			var err error
-			if out[k], err = h.readTop(x); err != nil {
+			if out[k], err = r.h.readTop(x); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		tile := n >> (tileHeight - level)
 		at := (x - tlog.StoredHashIndex(0, tile*tileWidth)) * tlog.HashSize
-		if b.tile != tile || at+tlog.HashSize > int64(b.n) {
-			if err := h.readBlock(b, tile); err != nil {
-				return nil, err
-			}
-		}
-		if at+tlog.HashSize > int64(b.n) {
-			return nil, fmt.Errorf("read hashes: %w", io.ErrUnexpectedEOF)
+		b, err := r.block(tile, at)
+		if err != nil {
+			return nil, err
 		}
 		out[k] = tlog.Hash(b.buf[at:])
 	}
 	return out, nil
+}
+
+// block returns the block of a tile with the hash at byte at in it.
+func (r *hashReader) block(tile, at int64) (*block, error) {
+	b := r.held[tile&1]
+	if b == nil {
+		b, _ = blocks.Get().(*block) //nolint:errcheck // the pool holds nothing else
+		b.tile = -1
+		r.held[tile&1] = b
+	}
+	if b.tile != tile || at+tlog.HashSize > int64(b.n) {
+		if err := r.h.readBlock(b, tile); err != nil {
+			return nil, err
+		}
+	}
+	if at+tlog.HashSize > int64(b.n) {
+		return nil, fmt.Errorf("read hashes: %w", io.ErrUnexpectedEOF)
+	}
+	return b, nil
 }
 
 // block is all hashes below tileHeight of the 256 records of a tile: 511 of them.

@@ -90,19 +90,19 @@ func (l *Log) rootAt(cp Checkpoint, size int64) (tlog.Hash, error) {
 }
 
 // recordProof proves record i in the tree of size records and checks the proof with the record's own leaf hash.
-func (l *Log) recordProof(cp Checkpoint, size, i int64, leaf tlog.Hash) (tlog.RecordProof, error) {
+func (l *Log) recordProof(cp Checkpoint, size, i int64, leaf tlog.Hash, hashes tlog.HashReader) (tlog.RecordProof, error) {
 	root, err := l.rootAt(cp, size)
 	if err != nil {
 		return nil, err
 	}
-	p, err := tlog.ProveRecord(size, i, l.hashes)
+	p, err := tlog.ProveRecord(size, i, hashes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnproved, err)
 	}
 	if tlog.CheckRecord(p, size, root, i, leaf) == nil {
 		return p, nil
 	}
-	stored, err := l.hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
+	stored, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
 	if err == nil && stored[0] != leaf && tlog.CheckRecord(p, size, root, i, stored[0]) == nil {
 		return nil, errAltered
 	}
@@ -112,34 +112,54 @@ func (l *Log) recordProof(cp Checkpoint, size, i int64, leaf tlog.Hash) (tlog.Re
 // ProveRecord proves that record i is in the tree of the first size records. The proof was checked against a root that
 // is, or is consistent with, the newest signed one.
 func (l *Log) ProveRecord(size, i int64) (tlog.RecordProof, error) {
-	p, _, err := l.proveStored(size, i)
-	return p, err
+	ps, err := l.ProveRecords(size, i, i+1)
+	if err != nil {
+		return nil, err
+	}
+	return ps[0], nil
+}
+
+// ProveRecords is ProveRecord for the records [from, to), at a fraction of the cost of proving one after the other.
+func (l *Log) ProveRecords(size, from, to int64) ([]tlog.RecordProof, error) {
+	ps, _, err := l.proveStored(size, from, to)
+	return ps, err
 }
 
 // LeafHash is record i's leaf hash, proved against the newest checkpoint.
 func (l *Log) LeafHash(i int64) (tlog.Hash, error) {
-	_, h, err := l.proveStored(l.Durable().Size, i)
-	return h, err
+	_, h, err := l.proveStored(l.Durable().Size, i, i+1)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	return h[0], nil
 }
 
-func (l *Log) proveStored(size, i int64) (p tlog.RecordProof, leaf tlog.Hash, err error) {
+func (l *Log) proveStored(size, from, to int64) (ps []tlog.RecordProof, leaves []tlog.Hash, err error) {
 	cp := l.Durable()
-	if i < 0 || i >= size || size > cp.Size {
-		return nil, leaf, fmt.Errorf("prove record %d of %d: %w", i, size, ErrNotFound)
+	if from < 0 || from >= to || to > size || size > cp.Size {
+		return nil, nil, fmt.Errorf("prove records %d to %d of %d: %w", from, to-1, size, ErrNotFound)
 	}
 	err = l.proved(func() error {
-		stored, err := l.hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
-		if err != nil {
-			return fmt.Errorf("%w: %w", errUnproved, err)
+		hashes := l.hashes.reader()
+		defer hashes.done()
+		ps, leaves = make([]tlog.RecordProof, 0, to-from), make([]tlog.Hash, 0, to-from)
+		for i := from; i < to; i++ {
+			stored, err := hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, i)})
+			if err != nil {
+				return fmt.Errorf("%w: %w", errUnproved, err)
+			}
+			p, err := l.recordProof(cp, size, i, stored[0], hashes)
+			if err != nil {
+				return err
+			}
+			ps, leaves = append(ps, p), append(leaves, stored[0])
 		}
-		leaf = stored[0]
-		p, err = l.recordProof(cp, size, i, leaf)
-		return err
+		return nil
 	})
 	if err != nil {
-		return nil, leaf, fmt.Errorf("prove record %d of %d: %w", i, size, err)
+		return nil, nil, fmt.Errorf("prove records %d to %d of %d: %w", from, to-1, size, err)
 	}
-	return p, leaf, nil
+	return ps, leaves, nil
 }
 
 // RootAt is the tree hash of the first size records, proved consistent with the newest checkpoint.

@@ -97,7 +97,7 @@ func (l *Log) Scan(ctx context.Context, from, to int64, fn func(i int64, r Recor
 // prove shows that leaf is the k-th record of r, or says that it is corrupt.
 func (l *Log) prove(cp Checkpoint, r *run, k int, leaf tlog.Hash) error {
 	err := l.proved(func() error {
-		_, err := l.recordProof(cp, cp.Size, r.first+int64(k), leaf)
+		_, err := l.recordProof(cp, cp.Size, r.first+int64(k), leaf, l.hashes)
 		return err
 	})
 	if errors.Is(err, errAltered) {

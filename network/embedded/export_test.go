@@ -1,0 +1,7 @@
+package embedded
+
+// Index rows, for tests.
+var (
+	StateKey  = stateKey
+	PublicKey = publicKey
+)
