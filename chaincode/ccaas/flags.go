@@ -1,0 +1,31 @@
+package ccaas
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+)
+
+// Flags reads the command line of a chaincode server: flags, whose defaults are the environment variables that Fabric's own samples use.
+func Flags(args []string) (id string, s Service, cfg Config, err error) {
+	f := flag.NewFlagSet("volens-chaincode", flag.ContinueOnError)
+	f.StringVar(&id, "id", os.Getenv("CHAINCODE_ID"), "package id that the peer gave the chaincode (CHAINCODE_ID)")
+	f.StringVar(&s.Address, "address", os.Getenv("CHAINCODE_SERVER_ADDRESS"), "address to listen on (CHAINCODE_SERVER_ADDRESS)")
+	f.StringVar(&s.Cert, "cert", os.Getenv("CHAINCODE_TLS_CERT"), "file of the server's certificate (CHAINCODE_TLS_CERT)")
+	f.StringVar(&s.Key, "key", os.Getenv("CHAINCODE_TLS_KEY"), "file of the server's key (CHAINCODE_TLS_KEY)")
+	f.StringVar(&s.ClientCA, "client-ca", os.Getenv("CHAINCODE_CLIENT_CA_CERT"), "file of the certificates of which the peer's must be signed by one (CHAINCODE_CLIENT_CA_CERT)")
+	ledger := f.String("ledger", os.Getenv("VOLENS_LEDGER"), "id of the only ledger whose genesis is endorsed, empty for any (VOLENS_LEDGER)")
+	if err = f.Parse(args); err != nil {
+		return "", s, cfg, err
+	}
+	cfg.Trouble = func(function string, err error) {
+		slog.Error("a transaction was not answered", slog.String("function", function), slog.Any("error", err))
+	}
+	if *ledger != "" {
+		if err = cfg.Ledger.UnmarshalText([]byte(*ledger)); err != nil {
+			return "", s, cfg, fmt.Errorf("read -ledger: %w", err)
+		}
+	}
+	return id, s, cfg, nil
+}
