@@ -58,9 +58,6 @@ func (g *Gateway) decodeMessage(c *gin.Context, m *consent.Message) bool {
 // unmarshalMessage reads a message. Its form is the contract's own, and as strict as unmarshal's; consent.Verify checks its
 // texts.
 func unmarshalMessage(b []byte, m *consent.Message) error {
-	if deeper(b, maxDepth) {
-		return consent.Errorf(consent.Malformed, "the body nests deeper than %d levels", maxDepth)
-	}
 	if err := m.UnmarshalJSON(b); err != nil {
 		return unreadable(b, consent.CodeOf(err))
 	}

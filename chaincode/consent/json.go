@@ -52,23 +52,46 @@ func filled(v reflect.Value) reflect.Value {
 // unknown, missing, null, twice or in another case is Malformed. The text has no authority all the same, because every
 // digest is rebuilt from the struct.
 func (m *Message) UnmarshalJSON(b []byte) error {
+	r := textReader{b}
 	var w wire
-	if err := json.Unmarshal(b, &w); err != nil {
-		return malformedJSON(err)
+	var body Body
+	s, v := shapes[reflect.TypeFor[wire]()], reflect.ValueOf(&w).Elem()
+	err := r.object(s.members, func(i int) (err error) {
+		switch {
+		case s.members[i].name != "body":
+			return r.value(s.members[i].shape, v.Field(i))
+		case w.Type == "": // what it is comes after it
+			w.Body, err = r.skip()
+		default:
+			body, err = r.body(w.Type)
+		}
+		return err
+	})
+	if err == nil {
+		err = r.end()
 	}
-	k, ok := kindNamed(w.Type)
-	if !ok {
-		return errorf(Malformed, "there is no message type %q", w.Type)
+	if err == nil && body == nil {
+		late := textReader{w.Body}
+		if body, err = late.body(w.Type); err == nil {
+			err = late.end()
+		}
 	}
-	body := k.body()
-	if !oneForm(b, reflect.TypeFor[wire]()) || !oneForm(w.Body, reflect.TypeOf(body).Elem()) {
-		return errorf(Malformed, "a member is unknown, missing, there twice or of the wrong type")
-	}
-	if err := json.Unmarshal(w.Body, body); err != nil {
+	if err != nil {
 		return malformedJSON(err)
 	}
 	*m = Message{body, w.Openings, w.Sigs}
 	return nil
+}
+
+// body reads the body of a message of a type.
+func (r *textReader) body(name string) (Body, error) {
+	k, ok := kindNamed(name)
+	if !ok {
+		return nil, errorf(Malformed, "there is no message type %q", name)
+	}
+	b := k.body()
+	v := reflect.ValueOf(b).Elem()
+	return b, r.value(shapes[v.Type()], v)
 }
 
 func malformedJSON(err error) error {
