@@ -20,7 +20,7 @@ func walletCommand(env Env) *cobra.Command {
 		`A wallet is one encrypted file that holds your recovery phrase and what you have verified. Nobody else has a key of
 yours: who loses both the file and the phrase cannot get them back from anybody.`,
 		a.walletCreate(), a.walletRestore(), a.walletShow(), a.walletEnrol(), a.walletBackup(), a.walletPassword(),
-		a.walletAddress(), a.walletAccept(), a.walletRotate(), a.walletGuardians(), a.walletRecover())
+		a.walletAddress(), a.walletAccept(), a.walletRotate(), a.walletGuardians(), a.walletRecover(), a.walletDocument())
 	a.personFlags(c)
 	return c
 }
