@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/fhir"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/scope"
 	"github.com/volens-ledger/volens/policies/vectors"
@@ -32,17 +34,29 @@ func policyCommand(env cli.Env) *cobra.Command {
 type offline struct {
 	consents                          []string
 	request, now, algorithm, implicit string
-	strict                            bool
+	strict, whole                     bool
+	notes                             io.Writer
+}
+
+// tell says what of a FHIR Consent was not mapped.
+func (o *offline) tell(path string, d fhir.Document) {
+	for _, i := range d.Issues {
+		if i.Severity != fhir.Information {
+			_, _ = fmt.Fprintf(o.notes, "%s: %s: %s: %s\n", path, i.Severity, strings.Join(i.Expression, ", "), i.Text) //nolint:errcheck // notes only
+		}
+	}
 }
 
 func policyDecide(env cli.Env) *cobra.Command {
-	var o offline
+	o := offline{notes: env.Err}
 	c := &cobra.Command{
 		Use: "decide --consents FILE... --request FILE --now T", Short: "Decide a request from files and print the decision as JSON",
 		Long: `Decide a request from files, as the gateway would.
 
-A consent file holds one consent or a list: as "volens consent list --json" prints them, as a record (id, status, date,
-consent), as the bare consent, which then is active, or in the normalised form of the test cases. Further arguments are
+A consent file holds one consent or a list: a FHIR Consent (R4 or R5) or a Bundle of them as they are, as "volens consent
+list --json" prints them, as a record (id, status, date, consent), as the bare consent, which then is active, or in the
+normalised form of the test cases. What of a FHIR Consent has no place in a decision is told on standard error; with
+--strict it is refused. Further arguments are
 consent files too, so a shell's wildcard works. The request file holds actors, roles, action, purpose and resources;
 resources may be FHIR's as they are. It ends with 0 whatever the decision is; with --exit-code it ends with 3 on deny.`,
 		Example: `  volens policy decide --consents consents/*.json --request request.json --now 2026-06-01T12:00:00Z --algorithm most-recent`,
@@ -70,6 +84,7 @@ resources may be FHIR's as they are. It ends with 0 whatever the decision is; wi
 	f.StringVar(&o.algorithm, "algorithm", string(policies.DenyOverrides), "deny-overrides or most-recent")
 	f.StringVar(&o.implicit, "implicit", string(policies.ImplicitDeny), "deny, basic-normal, all-normal or break-glass-only")
 	f.BoolVar(&o.strict, "exit-code", false, "end with 3 when the decision is deny")
+	f.BoolVar(&o.whole, "strict", false, "refuse a FHIR Consent of which anything but words for people is not mapped")
 	f.Bool("json", true, "the decision is always JSON")
 	return c
 }
@@ -96,7 +111,7 @@ func (o *offline) decide(c *cobra.Command) (policies.Decision, error) {
 		return policies.Decision{}, cli.Usage("--now says when it is decided")
 	}
 	for _, path := range o.consents {
-		b, err := readRecords(path)
+		b, err := readRecords(path, fhir.Importer(fhir.ReadOptions{Strict: o.whole}, func(d fhir.Document) { o.tell(path, d) }))
 		if err != nil {
 			return policies.Decision{}, cli.Usage("read %s: %w", path, err)
 		}
@@ -120,12 +135,12 @@ func instant(text string) string {
 
 // readRecords reads a file of consents and names those that have no id by the file, so that the decision can speak of
 // them.
-func readRecords(path string) ([]byte, error) {
+func readRecords(path string, fhirToo policies.Importer) ([]byte, error) {
 	b, err := os.ReadFile(path) //nolint:gosec // the person names it
 	if err != nil {
 		return nil, err
 	}
-	rs, err := policies.ReadConsents(b, listed)
+	rs, err := policies.ReadConsents(b, listed, fhirToo)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +163,7 @@ func readRecords(path string) ([]byte, error) {
 // vectorSets are all kinds of cases that this program answers.
 func vectorSets() []vectors.Set {
 	return slices.Concat(
-		policies.VectorSets(), scope.VectorSets(),
+		policies.VectorSets(), scope.VectorSets(), fhir.VectorSets(),
 	)
 }
 
@@ -157,7 +172,7 @@ func policyVectors(env cli.Env) *cobra.Command {
 		Use: "vectors DIR", Short: "Run a folder of test cases; print the rows that differ and the sum", Args: cobra.ExactArgs(1),
 		Long: `Run every set of cases in DIR and below. A set is known by the shape of its files, not by its name: consents with requesters and
 decisions (as IHE PCF's), combinations of consents, subsumptions of codes, SMART scopes, labels, subsets of resources, data use (DUO,
-DUOS), GA4GH passports. It ends with 1 when a case fails.`,
+DUOS), GA4GH passports, FHIR Consents with their reading. It ends with 1 when a case fails.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			_, failed, err := vectors.Run(c.Context(), args[0], env.Out, vectorSets()...)
 			if err == nil && failed > 0 {
