@@ -147,8 +147,34 @@ func answer(c *gin.Context, status int, v any) {
 		problem(c, consent.Internal, "")
 		return
 	}
-	c.Header("Content-Length", strconv.Itoa(len(b))) // else an answer that is flushed would be chunked
-	c.Data(status, "application/json", b)
+	writeJSON(c, status, b)
+}
+
+// answerAccess is answer for the answer to an access request.
+func answerAccess(c *gin.Context, a *api.Access) {
+	buf, ok := answerPool.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	w := writer{b: (*buf)[:0]}
+	if w.access(a); w.err != nil {
+		problem(c, consent.Internal, "")
+		return
+	}
+	writeJSON(c, http.StatusOK, w.b)
+	*buf = w.b
+	answerPool.Put(buf)
+}
+
+var applicationJSON = []string{"application/json"}
+
+// writeJSON writes a body. It says its length, else an answer that is flushed would be chunked.
+func writeJSON(c *gin.Context, status int, b []byte) {
+	h := c.Writer.Header()
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	h["Content-Type"] = applicationJSON
+	c.Status(status)
+	_, _ = c.Writer.Write(b) //nolint:errcheck // a client that went away
 }
 
 // problem writes an RFC 9457 problem and ends the request.

@@ -4,12 +4,15 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/volens-ledger/volens/policies"
 )
 
 // metrics counts what happens, by route and outcome only: no subject, member or person is a label.
@@ -18,6 +21,9 @@ type metrics struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	decisions *prometheus.CounterVec
+
+	known            sync.Map // outcome to counters
+	permits, denials prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -36,10 +42,38 @@ func newMetrics() *metrics {
 	}
 	m.registry.MustRegister(m.requests, m.seconds, m.decisions, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.permits, m.denials = m.decisions.WithLabelValues(policies.Permit), m.decisions.WithLabelValues(policies.Deny)
 	return m
 }
 
-func (m *metrics) decided(decision string) { m.decisions.WithLabelValues(decision).Inc() }
+func (m *metrics) decided(decision string) {
+	if decision == policies.Permit {
+		m.permits.Inc()
+	} else {
+		m.denials.Inc()
+	}
+}
+
+// outcome is what a route came to, with its counters.
+type outcome struct {
+	route  string
+	status int
+}
+
+type counters struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
+// of looks the counters of an outcome up by its labels only once.
+func (m *metrics) of(o outcome) counters {
+	if c, ok := m.known.Load(o); ok {
+		return c.(counters) //nolint:errcheck,forcetypeassert // only counters are stored
+	}
+	c := counters{m.requests.WithLabelValues(o.route, strconv.Itoa(o.status)), m.seconds.WithLabelValues(o.route)}
+	m.known.Store(o, c)
+	return c
+}
 
 // observe counts and times a request under its route's pattern, never under its path.
 func (g *Gateway) observe(c *gin.Context) {
@@ -49,8 +83,9 @@ func (g *Gateway) observe(c *gin.Context) {
 	if route == "" {
 		route = "none"
 	}
-	g.metrics.requests.WithLabelValues(route, strconv.Itoa(c.Writer.Status())).Inc()
-	g.metrics.seconds.WithLabelValues(route).Observe(time.Since(start).Seconds())
+	n := g.metrics.of(outcome{route, c.Writer.Status()})
+	n.requests.Inc()
+	n.seconds.Observe(time.Since(start).Seconds())
 }
 
 // gauges adds what is read when somebody asks.

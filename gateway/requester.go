@@ -44,14 +44,22 @@ func (g *Gateway) decide(c *gin.Context) {
 	}
 	defer a.Done()
 	g.metrics.decided(a.Decision.Decision)
-	g.release(c, a.Access, a)
+	if a.CutOff() {
+		problem(c, consent.Unavailable, cutOff)
+		return
+	}
+	answerAccess(c, &a.Access)
+	c.Writer.Flush()
 }
+
+// cutOff is said instead of an answer that a revocation overtook.
+const cutOff = "a revocation came first; ask again"
 
 // release writes an answer, unless a revocation was acknowledged while it was made.
 func (g *Gateway) release(c *gin.Context, v any, as ...*access.Answer) {
 	for _, a := range as {
 		if a.CutOff() {
-			problem(c, consent.Unavailable, "a revocation came first; ask again")
+			problem(c, consent.Unavailable, cutOff)
 			return
 		}
 	}

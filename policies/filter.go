@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 
@@ -18,17 +19,18 @@ type Filter struct {
 	Purposes uint32
 }
 
-// FilterFormat moves when the bytes or the meaning of filters do. Stored filters of another format must be made anew.
+// FilterFormat moves when the bytes or the meaning of filters or of digests do. Stored ones of another format must be made
+// anew.
 const FilterFormat = 1
 
 // FilterSize is the length of a filter in bytes.
 const FilterSize = 28
 
-// FilterOf returns the filter of a consent. Shape makes the same.
-func FilterOf(c consent.Consent) Filter {
+// FilterOf returns the filter of a consent, and the digest of what it says. Shape makes the same.
+func FilterOf(c consent.Consent) (Filter, [32]byte) {
 	b := strip(c)
 	recipients, purposes := b.limits()
-	return b.filter(recipients, purposes)
+	return b.filter(recipients, purposes), sha256.Sum256(b.append(nil))
 }
 
 // Append writes the filter in FilterSize bytes.

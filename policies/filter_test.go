@@ -21,8 +21,9 @@ func TestLensSeesWhatIsRelevant(t *testing.T) {
 			lens, rest := e.Lens(req), policies.Rest{}
 			var seen []policies.Record
 			for _, r := range records {
-				shape, f := e.Shape(r.Consent), policies.FilterOf(r.Consent)
-				if back, err := policies.ParseFilter(f.Append(nil)); err != nil || back != f || shape.Filter() != f {
+				shape := e.Shape(r.Consent)
+				f, digest := policies.FilterOf(r.Consent)
+				if back, err := policies.ParseFilter(f.Append(nil)); err != nil || back != f || shape.Filter() != f || shape.Digest() != digest {
 					t.Fatalf("question %d: %+v, %+v, %+v, %v", i, f, back, shape.Filter(), err)
 				}
 				sees := lens.Sees(f)

@@ -14,10 +14,12 @@ import (
 )
 
 // entry is a consent as the index keeps it: an entry each, so that one more costs what the first one did. Sealed, in this
-// order: a 4-byte length and Held in canonical bytes, the filter, the consent in canonical bytes.
+// order: a 4-byte length and Held in canonical bytes, the filter, the digest of the prepared form, the consent in canonical
+// bytes.
 type entry struct {
 	held   Held
 	filter policies.Filter
+	digest [32]byte
 	body   []byte
 }
 
@@ -25,7 +27,7 @@ func (e *entry) append(b []byte) []byte {
 	at := len(b)
 	b = consent.Append(append(b, 0, 0, 0, 0), &e.held)
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4)) //nolint:gosec // a few hundred bytes
-	return append(e.filter.Append(b), e.body...)
+	return append(append(e.filter.Append(b), e.digest[:]...), e.body...)
 }
 
 var errEntry = errors.New("an entry of another form")
@@ -36,14 +38,15 @@ func parseEntry(b []byte) (e entry, err error) {
 		return e, errEntry
 	}
 	n := int(binary.BigEndian.Uint32(b))
-	if b = b[4:]; len(b)-policies.FilterSize < n {
+	if b = b[4:]; len(b)-policies.FilterSize-len(e.digest) < n {
 		return e, errEntry
 	}
 	if err := consent.Decode(b[:n], &e.held); err != nil {
 		return e, err
 	}
-	e.filter, err = policies.ParseFilter(b[n : n+policies.FilterSize])
-	e.body = b[n+policies.FilterSize:]
+	b = b[n:]
+	e.filter, err = policies.ParseFilter(b[:policies.FilterSize])
+	e.body = b[policies.FilterSize+copy(e.digest[:], b[policies.FilterSize:]):]
 	return e, err
 }
 
@@ -83,7 +86,9 @@ func (r *Replica) applyConsents(txn *badger.Txn, ev network.Event) error {
 // hold keeps a consent that the event brought.
 func (r *Replica) hold(txn *badger.Txn, ev network.Event, c consent.Consent, k Held) error {
 	k.Seq, k.Kind, k.Date, k.Commitment, k.MaxUses = ev.Event.Seq, ev.Event.Type, ev.Event.Time, ev.Event.Commitment, c.MaxUses
-	return r.putEntry(txn, ev.Event.Handle, &entry{held: k, filter: policies.FilterOf(c), body: consent.Append(nil, &c)})
+	e := entry{held: k, body: consent.Append(nil, &c)}
+	e.filter, e.digest = policies.FilterOf(c)
+	return r.putEntry(txn, ev.Event.Handle, &e)
 }
 
 func (r *Replica) end(txn *badger.Txn, h consent.SubjectID, seq consent.Uint64, s consent.EntryStatus, at consent.Millis) error {
@@ -156,14 +161,14 @@ func (r *Replica) eachEntry(txn *badger.Txn, h consent.SubjectID, fn func(*entry
 }
 
 // consents reads a subject's record and its consents, with the status that they have by now.
-func (r *Replica) consents(h consent.SubjectID, each func(*record, *entry) error) (rec record, err error) {
+func (r *Replica) consents(h consent.SubjectID, each func(*entry) error) (rec record, err error) {
 	err = r.db.View(func(txn *badger.Txn) (err error) {
 		if rec, err = r.readRecord(txn, h); err != nil || rec.Head.State == consent.Gone {
 			return err
 		}
 		return r.eachEntry(txn, h, func(e *entry) error {
 			rec.settle(&e.held)
-			return each(&rec, e)
+			return each(e)
 		})
 	})
 	return rec, coded(err)
@@ -182,7 +187,7 @@ func coded(err error) error {
 
 // Consents returns a subject's consents, of every status, in order of seq.
 func (r *Replica) Consents(h consent.SubjectID) (held []Held, err error) {
-	_, err = r.consents(h, func(_ *record, e *entry) error {
+	_, err = r.consents(h, func(e *entry) error {
 		held = append(held, e.held)
 		return nil
 	})

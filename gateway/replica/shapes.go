@@ -47,6 +47,13 @@ func (c *shapes) at(p place) *policies.Shape {
 	return k.shape
 }
 
+// find returns where the prepared form with this digest is, zero when it is not kept, and whether there is room for more.
+func (c *shapes) find(digest [32]byte) (p place, room bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.place[digest], c.used < len(c.slots)
+}
+
 // put keeps a prepared consent, or finds an equal one, and says where it is.
 func (c *shapes) put(s *policies.Shape) place {
 	c.mu.Lock()

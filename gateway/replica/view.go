@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
 )
@@ -94,29 +96,14 @@ func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
 	return v, nil
 }
 
-// warm reads the subject from the index, unless it is in memory. The subject is locked. Bodies are read when a decision
-// first needs them.
+// warm reads the subject from the index, unless it is in memory. The subject is locked. Consents are prepared while there is
+// room; the others when a decision first needs them.
 func (r *Replica) warm(s *Subject) error {
 	if s.hot != nil {
 		return nil
 	}
 	h := &hot{}
-	rec, err := r.consents(s.handle, func(_ *record, e *entry) error {
-		k := &e.held
-		if k.Status != consent.Live {
-			return nil
-		}
-		h.live = append(h.live, live{
-			filter: e.filter, attested: k.Kind == "ConsentAttest" && !k.Confirmed, seq: k.Seq, date: k.Date,
-		})
-		if k.MaxUses > 0 {
-			if h.maxUses == nil {
-				h.maxUses = map[consent.Uint64]consent.Uint64{}
-			}
-			h.maxUses[k.Seq] = k.MaxUses
-		}
-		return nil
-	})
+	rec, err := r.consents(s.handle, func(e *entry) error { return r.add(h, e) })
 	if err != nil {
 		return err
 	}
@@ -132,18 +119,63 @@ func (r *Replica) warm(s *Subject) error {
 	return nil
 }
 
+// add adds a consent, if it is in force.
+func (r *Replica) add(h *hot, e *entry) error {
+	k := &e.held
+	if k.Status != consent.Live {
+		return nil
+	}
+	p, room := r.shapes.find(e.digest)
+	if p.number == 0 && room {
+		shape, err := r.prepare(e)
+		if err != nil {
+			return err
+		}
+		p = r.shapes.put(shape)
+	}
+	h.live = append(h.live, live{
+		filter: e.filter, attested: k.Kind == "ConsentAttest" && !k.Confirmed, seq: k.Seq, date: k.Date, place: p,
+	})
+	if k.MaxUses > 0 {
+		if h.maxUses == nil {
+			h.maxUses = map[consent.Uint64]consent.Uint64{}
+		}
+		h.maxUses[k.Seq] = k.MaxUses
+	}
+	return nil
+}
+
 // shape is a consent, prepared for deciding. The subject is locked.
-func (r *Replica) shape(s *Subject, c *live) (*policies.Shape, error) {
+func (r *Replica) shape(s *Subject, c *live) (shape *policies.Shape, err error) {
 	if shape := r.shapes.at(c.place); shape != nil {
 		return shape, nil
 	}
-	body, err := r.Body(s.handle, c.seq)
+	err = r.db.View(func(txn *badger.Txn) error {
+		e, err := r.entry(txn, s.handle, c.seq)
+		if err != nil {
+			return err
+		}
+		if c.place, _ = r.shapes.find(e.digest); c.place.number != 0 {
+			if shape = r.shapes.at(c.place); shape != nil {
+				return nil
+			}
+		}
+		shape, err = r.prepare(&e)
+		return err
+	})
 	if err != nil {
-		return nil, consent.Errorf(consent.Unavailable, "%w", err)
+		return nil, consent.Errorf(consent.Unavailable, "read a consent: %w", err)
 	}
-	shape := r.cfg.Engine.Shape(body)
 	c.place = r.shapes.put(shape)
 	return shape, nil
+}
+
+func (r *Replica) prepare(e *entry) (*policies.Shape, error) {
+	var c consent.Consent
+	if err := consent.Decode(e.body, &c); err != nil {
+		return nil, err
+	}
+	return r.cfg.Engine.Shape(c), nil
 }
 
 // InForce is a consent that was in force on the ledger when a decision was made, seen by its lens or not.
