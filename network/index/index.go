@@ -61,26 +61,28 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
-	ok, err := trusted(dir)
+	ok, whole, err := trusted(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
 	if ok {
-		if d, err := o.open(dir); err == nil {
+		if d, err := o.open(dir, whole); err == nil {
 			return d, nil
 		}
 	}
 	if err := Drop(dir); err != nil {
 		return nil, err
 	}
-	d, err := o.open(dir)
+	d, err := o.open(dir, true)
 	if err != nil {
 		return nil, fmt.Errorf("make index: %w", err)
 	}
 	return d, nil
 }
 
-func (o Options) open(dir string) (*DB, error) {
+// open opens Badger. Files that are not known to be whole are checked by it too: all of every table, which it maps into memory
+// for that; else only what is read later.
+func (o Options) open(dir string, whole bool) (*DB, error) {
 	if err := os.WriteFile(filepath.Join(dir, openingName), nil, 0o600); err != nil {
 		return nil, err
 	}
@@ -97,6 +99,9 @@ func (o Options) open(dir string) (*DB, error) {
 	b.BlockCacheSize = or(o.BlockCache, 32<<20)
 	b.IndexCacheSize = or(o.IndexCache, 32<<20)
 	b.ChecksumVerificationMode = options.OnTableAndBlockRead
+	if whole {
+		b.ChecksumVerificationMode = options.OnBlockRead
+	}
 	b.DetectConflicts = false // one goroutine writes
 	b.MetricsEnabled = false
 	db, err := badger.Open(b)
@@ -166,11 +171,11 @@ func own(name string) bool {
 	return false
 }
 
-// trusted says whether Badger may see what is in the folder.
-func trusted(dir string) (bool, error) {
+// trusted says whether Badger may see what is in the folder, and whether every byte is what it was when the index was closed.
+func trusted(dir string) (ok, whole bool, err error) {
 	names, err := list(dir)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	logs := 0
 	has := map[string]bool{}
@@ -181,14 +186,15 @@ func trusted(dir string) (bool, error) {
 		}
 	}
 	if !has[sumsName] {
-		return !has[openingName] && (logs <= 1 || sameBoot(dir)), nil
+		return !has[openingName] && (logs <= 1 || sameBoot(dir)), len(names) == 0, nil
 	}
 	want, err := os.ReadFile(filepath.Join(dir, sumsName)) //nolint:gosec // the operator names the folder
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	got, err := sums(dir)
-	return bytes.Equal(got, want), err
+	whole = bytes.Equal(got, want)
+	return whole, whole, err
 }
 
 // boot names this boot of the machine; nothing where the system does not.
