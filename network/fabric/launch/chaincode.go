@@ -155,7 +155,7 @@ func (n *Network) define(ctx context.Context, name string, sequence int) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	commit := append([]string{"lifecycle", "chaincode", "commit"}, n.orderer()...)
+	commit := append([]string{"lifecycle", "chaincode", "commit"}, n.Orderer()...)
 	commit = append(append(commit, definition...), n.targets(Orgs()...)...)
 	fine := []string{fmt.Sprintf("new definition must be sequence %d", sequence+1)}
 	return n.peer(ctx, Orgs()[0], fine, commit...)
@@ -166,7 +166,7 @@ func (n *Network) approve(ctx context.Context, o Org, definition []string) error
 	if err != nil {
 		return err
 	}
-	args := append([]string{"lifecycle", "chaincode", "approveformyorg", "--package-id", string(id)}, n.orderer()...)
+	args := append([]string{"lifecycle", "chaincode", "approveformyorg", "--package-id", string(id)}, n.Orderer()...)
 	fine := []string{"with unchanged content", "but new definition must be sequence"}
 	return n.peer(ctx, o, fine, append(args, definition...)...)
 }

@@ -18,6 +18,7 @@ import (
 type process struct {
 	name       string
 	operations string // address of its operations service, "" for a chaincode server
+	admin      string // address of an orderer's administration, which opens last
 	address    string
 	program    func() string
 	args       []string
@@ -32,7 +33,7 @@ func (n *Network) processes() []process {
 	var ps []process
 	for i := range ordererCount {
 		ps = append(ps, process{
-			name: ordererName(i), operations: n.ordererOperations(i), address: n.ordererAddress(i), program: bin("orderer"),
+			name: ordererName(i), operations: n.ordererOperations(i), admin: n.ordererAdmin(i), address: n.ordererAddress(i), program: bin("orderer"),
 			env: []string{"FABRIC_CFG_PATH=" + n.path("config", ordererName(i))},
 		})
 	}
@@ -151,9 +152,9 @@ func (n *Network) Kill(ctx context.Context, name string) error {
 	return n.end(ctx, name, syscall.SIGKILL)
 }
 
-// Stop asks a process to end and waits until it has; after ten seconds it is killed.
+// Stop asks a process to end and waits until it has; after twenty seconds it is killed.
 func (n *Network) Stop(ctx context.Context, name string) error {
-	polite, cancel := context.WithTimeout(ctx, 10*time.Second)
+	polite, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if err := n.end(polite, name, syscall.SIGTERM); err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -228,7 +229,7 @@ func serves(ctx context.Context, p process) bool {
 		return listens(ctx, p.address)
 	}
 	code, _ := fetch(ctx, "http://"+p.operations+"/healthz")
-	return code == http.StatusOK
+	return code == http.StatusOK && (p.admin == "" || listens(ctx, p.admin))
 }
 
 func (n *Network) logFile(name string) string { return n.path("log", name+".log") }
