@@ -9,7 +9,7 @@ export default ts.config(
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   a11y.flatConfigs.recommended,
-  hooks.configs.flat.recommended,
+  { files: ["src/app/**", "src/views/**"], ...hooks.configs.flat.recommended },
   {
     languageOptions: {
       globals: { ...globals.browser },
@@ -20,6 +20,9 @@ export default ts.config(
       "no-restricted-globals": ["error", "localStorage", "sessionStorage"],
       "no-restricted-syntax": ["error", { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "text from others is text" }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-misused-spread": ["error", { allow: ["string"] }],
+      "@typescript-eslint/no-unnecessary-type-parameters": "off",
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: { attributes: false } }],
     },
