@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/fhir"
 	"github.com/volens-ledger/volens/policies"
-	"github.com/volens-ledger/volens/policies/scope"
 	"github.com/volens-ledger/volens/policies/vectors"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
@@ -158,13 +156,6 @@ func readRecords(path string, fhirToo policies.Importer) ([]byte, error) {
 		}
 	}
 	return json.Marshal(rs)
-}
-
-// vectorSets are all kinds of cases that this program answers.
-func vectorSets() []vectors.Set {
-	return slices.Concat(
-		policies.VectorSets(), scope.VectorSets(), fhir.VectorSets(),
-	)
 }
 
 func policyVectors(env cli.Env) *cobra.Command {
