@@ -113,7 +113,7 @@ func (r *Replica) change(txn *badger.Txn, h consent.SubjectID, seq consent.Uint6
 }
 
 func (r *Replica) putEntry(txn *badger.Txn, h consent.SubjectID, e *entry) error {
-	sealed, err := r.cfg.Vault.Seal(vault.ID(h), e.append(nil), []byte(entryKeys))
+	sealed, err := r.cfg.Vault.Seal(vault.ID(h), pack(e.append(nil)), []byte(entryKeys))
 	if err != nil {
 		return err
 	}
@@ -136,6 +136,9 @@ func (r *Replica) openEntry(h consent.SubjectID, item *badger.Item) (e entry, er
 		b, err := r.cfg.Vault.Open(vault.ID(h), sealed, []byte(entryKeys))
 		if err != nil {
 			return fmt.Errorf("open a consent: %w", err)
+		}
+		if b, err = unpack(b); err != nil {
+			return err
 		}
 		e, err = parseEntry(b)
 		return err

@@ -133,7 +133,7 @@ func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
 	if err := r.applyConsents(txn, ev); err != nil {
 		return err
 	}
-	sealed, err := r.cfg.Vault.Seal(vault.ID(h), consent.Append(nil, &rec), []byte(subjectKeys))
+	sealed, err := r.cfg.Vault.Seal(vault.ID(h), pack(consent.Append(nil, &rec)), []byte(subjectKeys))
 	if err != nil {
 		return err
 	}
@@ -185,6 +185,9 @@ func (r *Replica) readRecord(txn *badger.Txn, h consent.SubjectID) (rec record, 
 			return record{Head: consent.Head{State: consent.Gone}}, nil
 		} else if err != nil {
 			return rec, fmt.Errorf("open a subject's record: %w", err)
+		}
+		if body, err = unpack(body); err != nil {
+			return rec, err
 		}
 	}
 	if err := consent.Decode(body, &rec); err != nil {

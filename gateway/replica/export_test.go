@@ -1,0 +1,7 @@
+package replica
+
+// How rows are packed, for tests.
+var (
+	Pack   = pack
+	Unpack = unpack
+)
