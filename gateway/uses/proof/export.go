@@ -58,6 +58,11 @@ func csvLine(e *Entry) []string {
 		list(u.Reasons, func(r Reason) string { return r.Rule + " " + r.Text }), list(u.Consents, number),
 		list(u.Obligations, text), u.RequestID, number(e.Index),
 	}
+	return Guard(line)
+}
+
+// Guard keeps a spreadsheet from calculating any cell of a line, in place.
+func Guard(line []string) []string {
 	for i := range line {
 		line[i] = guard(line[i])
 	}
