@@ -55,9 +55,6 @@ func (c *Config) check() error {
 	return nil
 }
 
-// parsedShapes bounds how many consents are kept in the form that OPA reads.
-const parsedShapes = 8192
-
 // builtins are all that the Rego may call: no network, no clock, no chance, no environment.
 var builtins = map[string]bool{
 	"and": true, "array.concat": true, "array.reverse": true, "array.slice": true, "assign": true, "count": true, "eq": true,
@@ -76,8 +73,8 @@ type Engine struct {
 	seed          []byte    // of every memo key: what decides, beside the question
 	query         rego.PreparedEvalQuery
 	shapes        pool
-	parsed        *memo[*ast.Term]
 	answers       *memo[*verdict]
+	whole         bool // consents are asked about whole, for tests
 }
 
 // New loads the embedded policies and code systems.
@@ -93,7 +90,7 @@ func open(s *sources, cfg Config) (*Engine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("load policies: %w", err)
 	}
-	e := &Engine{cfg: cfg, src: s, parsed: newMemo[*ast.Term](parsedShapes), answers: newMemo[*verdict](cfg.MemoEntries)}
+	e := &Engine{cfg: cfg, src: s, answers: newMemo[*verdict](cfg.MemoEntries)}
 	var data struct {
 		Codes *tables `json:"codes"`
 	}
@@ -228,15 +225,5 @@ func (e *Engine) evaluate(ctx context.Context, q *question) (v *verdict, err err
 
 // input is what OPA reads.
 func (e *Engine) input(q *question) ast.Value {
-	return q.term(e.cfg, slices.Concat(e.tables.Up[q.purpose], []string{q.purpose}), e.parse)
-}
-
-// parse returns a consent as OPA reads it.
-func (e *Engine) parse(s *Shape) *ast.Term {
-	t, ok := e.parsed.get(s.digest)
-	if !ok {
-		t = s.body.term()
-		e.parsed.put(s.digest, t)
-	}
-	return t
+	return q.term(e.cfg, slices.Concat(e.tables.Up[q.purpose], []string{q.purpose}))
 }

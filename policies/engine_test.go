@@ -256,7 +256,7 @@ func TestMemoIsBounded(t *testing.T) {
 		wg.Go(func() {
 			for i := range 60 {
 				record := grant("c1", "TREAT")
-				record.Consent.Categories = codings("x", strings.Repeat("k", i))
+				record.Consent.Provisions[0].Labels = codings("x", strings.Repeat("k", i+1))
 				d, err := e.Decide(t.Context(), ask("TREAT"), []policies.Record{record})
 				if err != nil || d.Decision != policies.Permit {
 					t.Errorf("worker %d: %v %+v", w, err, d)

@@ -19,3 +19,6 @@ func (e *Engine) Bare(req Request, records []Record) func(context.Context) error
 		return err
 	}
 }
+
+// AskWhole makes an engine ask about consents as they are, with nothing left out that a request cannot meet.
+func (e *Engine) AskWhole() { e.whole = true }

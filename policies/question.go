@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"slices"
@@ -11,7 +12,7 @@ import (
 // question is a request and the consents that can matter to it, stripped of what cannot matter: equal questions have
 // equal answers. Its digest is the key of the memo, and its term is what OPA reads.
 type question struct {
-	now         int64 // the latest boundary that is not after the request's instant: no period begins or ends in between
+	now         int64 // always: instants are told as before or after it
 	enforceable bool  // the subject has an active consent inside its period, relevant or not
 	action      string
 	purpose     string
@@ -19,7 +20,7 @@ type question struct {
 	roles       []string
 	categories  []string
 	types       []string
-	delegations []Delegation
+	delegations []delegation
 	consents    []party
 	resources   []thing
 	class       []int // for each resource of the request, which of resources it is like
@@ -29,10 +30,18 @@ type question struct {
 // party is a consent in a question.
 type party struct {
 	shape     *Shape
-	record    int // in the records of the request
+	seen      *body  // as the request sees it
+	form      []byte // that in canonical form
+	record    int    // in the records of the request
 	status    string
 	exhausted bool
 	rank      int // place among the dates, for most-recent
+}
+
+// delegation is a delegation in a question.
+type delegation struct {
+	scope      []string
+	start, end int64
 }
 
 // thing is a resource in a question.
@@ -74,11 +83,27 @@ func (e *Engine) ask(req Request, records []Record, rest Rest, all bool) *questi
 	if rest.Next != 0 {
 		q.boundary(now, rest.Next)
 	}
-	q.arrange(e.cfg.Algorithm, records)
 	q.delegate(req)
-	q.settle(now)
 	q.request(req)
+	q.narrow(e, now)
+	q.arrange(e.cfg.Algorithm, records)
 	return q
+}
+
+// narrow makes of each consent what the request sees of it.
+func (q *question) narrow(e *Engine, now int64) {
+	if len(q.consents) == 0 {
+		return
+	}
+	s := q.sight(now, e.tables.Up[q.purpose])
+	for i := range q.consents {
+		p := &q.consents[i]
+		p.seen = s.narrow(p.shape.body)
+		p.form = p.seen.append(nil)
+		if e.whole {
+			q.now, p.seen = now, p.shape.body
+		}
+	}
 }
 
 // boundary notes the next boundary after now.
@@ -90,30 +115,11 @@ func (q *question) boundary(now int64, ts ...int64) {
 	}
 }
 
-// settle replaces the instant by the latest boundary of what is asked that is not after it.
-func (q *question) settle(now int64) {
-	for _, p := range q.consents {
-		for _, t := range p.shape.boundaries {
-			if t <= now {
-				q.now = max(q.now, t)
-			}
-		}
-	}
-	for _, d := range q.delegations {
-		start, end := bounds(d.Period)
-		for _, t := range []int64{start, end} {
-			if t <= now {
-				q.now = max(q.now, t)
-			}
-		}
-	}
-}
-
 // arrange puts the consents in an order that does not depend on ids: by date, or by content where dates do not matter.
 func (q *question) arrange(a Algorithm, records []Record) {
 	if a != MostRecent {
 		slices.SortStableFunc(q.consents, func(x, y party) int {
-			if c := slices.Compare(x.shape.digest[:], y.shape.digest[:]); c != 0 {
+			if c := bytes.Compare(x.form, y.form); c != 0 {
 				return c
 			}
 			return cmp.Compare(x.status, y.status)
@@ -135,15 +141,16 @@ func (q *question) delegate(req Request) {
 	if req.Delegation == nil {
 		return
 	}
-	q.delegations = []Delegation{*req.Delegation}
-	start, end := bounds(req.Delegation.Period)
-	q.boundary(int64(req.Now), start, end)
+	d, now := *req.Delegation, int64(req.Now)
+	start, end := bounds(d.Period)
+	q.boundary(now, start, end)
+	q.delegations = []delegation{{d.Scope, begun(start, now), ended(end, now)}}
 }
 
 // request strips who asks and what is asked for down to what some consent names.
 func (q *question) request(req Request) {
 	for _, a := range req.Actors {
-		if a != "" && slices.ContainsFunc(q.consents, func(p party) bool { return p.shape.names.actors[a] }) {
+		if nameable(a) && slices.ContainsFunc(q.consents, func(p party) bool { return p.shape.names.actors[a] }) {
 			q.actors = append(q.actors, a)
 		}
 	}
@@ -232,6 +239,9 @@ func (n *names) strip(r Resource) thing {
 	return t
 }
 
+// nameable reports whether a reference can be met at all.
+func nameable(s string) bool { return s != "" && s != unmetWord }
+
 // only returns those of ss that are in m, tidy.
 func only(ss []string, m map[string]bool) []string {
 	if len(m) == 0 {
@@ -239,7 +249,7 @@ func only(ss []string, m map[string]bool) []string {
 	}
 	var out []string
 	for _, s := range ss {
-		if s != "" && m[s] {
+		if nameable(s) && m[s] {
 			out = append(out, s)
 		}
 	}
@@ -278,12 +288,12 @@ func (q *question) digest(seed []byte) [32]byte {
 		w.list(l)
 	}
 	for _, d := range q.delegations {
-		w.list(d.Scope)
-		w.numbers(int64(d.Period.Start), int64(d.Period.End))
+		w.list(d.scope)
+		w.numbers(d.start, d.end)
 	}
 	w.numbers(int64(len(q.consents)))
 	for _, p := range q.consents {
-		w = append(w, p.shape.digest[:]...)
+		w.text(string(p.form))
 		w.text(p.status)
 		w.flag(p.exhausted)
 		w.numbers(int64(p.rank))

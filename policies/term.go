@@ -35,14 +35,14 @@ var field = func() map[string]*ast.Term {
 	return m
 }()
 
-// term builds what OPA reads. purposes are the one asked for and those above it; shape gives the parsed form of a consent.
-func (q *question) term(cfg Config, purposes []string, shape func(*Shape) *ast.Term) ast.Value {
+// term builds what OPA reads. purposes are the one asked for and those above it.
+func (q *question) term(cfg Config, purposes []string) ast.Value {
 	terms := false
 	consents := make([]*ast.Term, len(q.consents))
 	for i, p := range q.consents {
 		terms = terms || p.shape.body.mode == "view" || p.shape.body.eraseBy != never
 		consents[i] = object(
-			"shape", shape(p.shape), "status", ast.StringTerm(p.status), "exhausted", ast.InternedTerm(p.exhausted), "rank", number(int64(p.rank)),
+			"shape", p.seen.term(), "status", ast.StringTerm(p.status), "exhausted", ast.InternedTerm(p.exhausted), "rank", number(int64(p.rank)),
 		)
 	}
 	resources := make([]*ast.Term, len(q.resources))
@@ -51,8 +51,7 @@ func (q *question) term(cfg Config, purposes []string, shape func(*Shape) *ast.T
 	}
 	delegations := make([]*ast.Term, len(q.delegations))
 	for i, d := range q.delegations {
-		start, end := bounds(d.Period)
-		delegations[i] = object("scope", set(d.Scope), "start", number(start), "end", number(end))
+		delegations[i] = object("scope", set(d.scope), "start", number(d.start), "end", number(d.end))
 	}
 	return object(
 		"now", number(q.now), "mode", ast.StringTerm(q.mode()), "terms", ast.InternedTerm(terms), "enforceable", ast.InternedTerm(q.enforceable),
