@@ -30,6 +30,24 @@ func BenchmarkDigestGrant(b *testing.B) {
 	}
 }
 
+// BenchmarkDigestNewGrant is for consents of which no part but the codes was seen before.
+func BenchmarkDigestNewGrant(b *testing.B) {
+	w, _ := consenttest.NewWorld("bench")
+	s, _ := w.Open()
+	g, ok := s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)).Body.(*consent.ConsentGrant)
+	if !ok {
+		b.Fatal("not a grant")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Consent.Period.Start++
+		for i := range g.Consent.Provisions {
+			g.Consent.Provisions[i].Period.Start = g.Consent.Period.Start
+		}
+		_ = consent.Digest(w.Ledger, g)
+	}
+}
+
 func BenchmarkMarshalGrant(b *testing.B) {
 	w, _ := consenttest.NewWorld("bench")
 	s, _ := w.Open()

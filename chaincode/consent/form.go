@@ -95,12 +95,52 @@ func checkValue(v reflect.Value, limit int) error {
 }
 
 func checkMembers(v reflect.Value) error {
-	for i := range v.NumField() {
-		if err := checkValue(v.Field(i), limitOf(v.Type().Field(i))); err != nil {
+	for i, limit := range limitsOf(v.Type()) {
+		if limit == unchecked {
+			continue
+		}
+		if err := checkValue(v.Field(i), limit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unchecked stands for the limit of a field that has no form to check.
+const unchecked = -1
+
+// limits holds, for every struct that a message is made of, the limit of each field.
+var limits = collectLimits()
+
+func collectLimits() map[reflect.Type][]int {
+	all := map[reflect.Type][]int{}
+	for t := range shapes {
+		if t.Kind() == reflect.Struct {
+			all[t] = newLimits(t)
+		}
+	}
+	return all
+}
+
+func limitsOf(t reflect.Type) []int {
+	if ls, ok := limits[t]; ok {
+		return ls
+	}
+	return newLimits(t) // not of a message
+}
+
+func newLimits(t reflect.Type) []int {
+	ls := make([]int, t.NumField())
+	for i := range ls {
+		f := t.Field(i)
+		switch f.Type.Kind() { //nolint:exhaustive // as in checkValue
+		case reflect.String, reflect.Uint64, reflect.Slice, reflect.Pointer, reflect.Struct:
+			ls[i] = limitOf(f)
+		default:
+			ls[i] = unchecked
+		}
+	}
+	return ls
 }
 
 // limitOf is the field's limit tag, 0 when there is none.
@@ -127,6 +167,9 @@ func or(a, b int) int {
 // of what they could not read, so that several texts become one), control characters, bidirectional controls (U+202A to
 // U+202E, U+2066 to U+2069), zero-width and other invisible characters.
 func checkText(s string) error {
+	if printable(s) {
+		return nil
+	}
 	if !utf8.ValidString(s) {
 		return errorf(Malformed, "a text is not UTF-8")
 	}
@@ -143,6 +186,16 @@ func checkText(s string) error {
 		}
 	}
 	return nil
+}
+
+// printable reports whether a text is of ASCII's printable characters alone, as most are.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func checkMemberID(id MemberID) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -274,6 +275,27 @@ func BenchmarkRecover(b *testing.B) {
 	for b.Loop() {
 		if _, err := sig.Recover(sig.Hash{1}, s); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestManyParts hashes more parts than are remembered, twice: what is remembered is what was hashed.
+func TestManyParts(t *testing.T) {
+	type Part struct {
+		Text string `json:"text"`
+	}
+	type Whole struct {
+		Parts []Part `json:"parts"`
+	}
+	seen := map[sig.Hash]int{}
+	for round := range 2 {
+		for i := range 10_000 {
+			text := strings.Repeat("x", i%700) + strconv.Itoa(i)
+			h := sig.HashStruct(&Whole{[]Part{{text}, {"the same"}}})
+			if n, ok := seen[h]; ok != (round == 1) || n != i && ok {
+				t.Fatalf("round %d, part %d: hash of part %d, %v", round, i, n, ok)
+			}
+			seen[h] = i
 		}
 	}
 }

@@ -57,7 +57,8 @@ func HashStruct(message any) Hash {
 func hashNamed(name string, v reflect.Value) Hash {
 	e := encoders.Get().(*encoder) //nolint:errcheck,forcetypeassert // the pool holds encoders only
 	defer encoders.Put(e)
-	planOf(v.Type(), name).encode(e, v)
+	planOf(v.Type(), name).appendData(e, v)
+	e.hash(0)
 	h := Hash(e.buf)
 	e.buf = e.buf[:0]
 	return h

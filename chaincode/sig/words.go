@@ -1,11 +1,14 @@
 package sig
 
 import (
+	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"math/big"
 	"reflect"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/crypto"
 )
@@ -27,12 +30,45 @@ func newEncoder() *encoder {
 
 // fold replaces everything from start by its hash.
 func (e *encoder) fold(start int) {
+	words := e.buf[start:]
+	if len(words) > maxFolded {
+		e.hash(start)
+		return
+	}
+	place := &foldings[maphash.Bytes(foldSeed, words)%uint64(len(foldings))]
+	if f := place.Load(); f != nil && bytes.Equal(f.words, words) {
+		e.buf = append(e.buf[:start], f.hash[:]...)
+		return
+	}
+	f := &folding{words: bytes.Clone(words)}
+	e.hash(start)
+	f.hash = Hash(e.buf[start:])
+	place.Store(f)
+}
+
+// hash is fold for what is not seen twice.
+func (e *encoder) hash(start int) {
 	e.state.Reset()
 	_, _ = e.state.Write(e.buf[start:])
 	var w Hash
 	e.buf = append(e.buf[:start], w[:]...)
 	_, _ = e.state.Read(e.buf[start:]) //nolint:errcheck // a hash state does not fail
 }
+
+// foldings remembers the newest parts of messages and their hashes: codes, organisations, whole rules, which are the same in
+// most messages. Each part has one place and takes it from whoever was there, so that it stays bounded without a lock. What
+// is found is compared byte by byte: whoever fills the places can make hashing slower, never another hash.
+var (
+	foldings [2048]atomic.Pointer[folding]
+	foldSeed = maphash.MakeSeed()
+)
+
+type folding struct {
+	words []byte
+	hash  Hash
+}
+
+const maxFolded = 512 // bytes: a rule, or a consent around its rules
 
 var (
 	bigType   = reflect.TypeFor[*big.Int]()
