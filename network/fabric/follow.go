@@ -1,0 +1,310 @@
+package fabric
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/network/embedded"
+)
+
+// place is how far the channel has been read: the next block, the position that the copy has before it, the hash of the
+// block before it. It is kept with the copy; an older one only costs reading blocks again, and what they say is compared.
+type place struct {
+	next     uint64
+	position network.Position
+	previous [32]byte
+	kept     uint64 // next, as it was last kept
+}
+
+const placeSize = 8 + 8 + 32
+
+// keepEvery is after how many blocks without leaves the place is kept all the same.
+const keepEvery = 256
+
+func (l *Ledger) readPlace() (p place, err error) {
+	b, err := l.copy.Cursor()
+	if err != nil || len(b) != placeSize {
+		return place{}, err
+	}
+	p.next = binary.BigEndian.Uint64(b)
+	p.position = network.Position(binary.BigEndian.Uint64(b[8:]))
+	p.previous = [32]byte(b[16:])
+	p.kept = p.next
+	return p, nil
+}
+
+func (p place) bytes() []byte {
+	b := binary.BigEndian.AppendUint64(nil, p.next)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.position))
+	return append(b, p.previous[:]...)
+}
+
+// errGap says that blocks are missing between those that came, so that they are asked for again.
+var errGap = errors.New("blocks are missing")
+
+// fatalError stops the follower for good.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+func (e *fatalError) Unwrap() error { return e.err }
+
+// Waits of the follower after a connection broke. It doubles until a block comes.
+const (
+	followAgain = 50 * time.Millisecond
+	followSlow  = 2 * time.Second
+)
+
+// follow brings the copy on until the ledger is closed. Connections that break are made again; a history that differs from
+// the copy's ends it, and with it the freshness: everything is denied.
+func (l *Ledger) follow() {
+	wait := followAgain
+	for l.ctx.Err() == nil {
+		before := l.place.next
+		err := l.ch.Blocks(l.ctx, l.place.next, l.block)
+		var fatal *fatalError
+		if errors.As(err, &fatal) {
+			l.failed.Store(&err)
+			l.cfg.Log.Error("the channel cannot be followed any more", slog.String("error", err.Error()))
+			return
+		}
+		if l.ctx.Err() != nil {
+			return
+		}
+		l.cfg.Log.Warn("the connection to the own peer broke", slog.Uint64("block", l.place.next), slog.Any("error", err))
+		if l.place.next > before {
+			wait = followAgain
+		}
+		pause(l.ctx, wait)
+		wait = min(2*wait, followSlow)
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// block brings the copy on by one block.
+func (l *Ledger) block(b Block) error {
+	p := l.place
+	switch {
+	case b.Number < p.next:
+		return nil
+	case b.Number > p.next:
+		return fmt.Errorf("block %d came, %d is next: %w", b.Number, p.next, errGap)
+	case p.next > 0 && b.Previous != p.previous:
+		return &fatalError{consent.Errorf(consent.Internal, "block %d does not follow the one that came before: another history", b.Number)}
+	}
+	entries, err := l.entries(b)
+	if err != nil {
+		return err
+	}
+	p = place{b.Number + 1, p.position + network.Position(len(entries)), b.Hash, p.kept}
+	var cursor []byte
+	if len(entries) > 0 || p.next-p.kept >= keepEvery {
+		cursor, p.kept = p.bytes(), p.next
+	}
+	if err := l.copy.Copied(l.ctx, l.place.position, entries, cursor); err != nil {
+		return &fatalError{fmt.Errorf("copy block %d: %w", b.Number, err)}
+	}
+	l.place = p
+	l.landed(b, entries)
+	return nil
+}
+
+// entries are the leaves of a block with their messages.
+func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
+	var all []embedded.Entry
+	missing := map[int]body{}
+	for _, tx := range b.Transactions {
+		if tx.Code != Valid || tx.Event == nil {
+			continue
+		}
+		var ev wire.Event
+		if err := consent.Decode(tx.Event, &ev); err != nil {
+			return nil, &fatalError{fmt.Errorf("read the event of transaction %s: %w", tx.ID, err)}
+		}
+		for _, part := range ev.Parts {
+			e, want, err := l.entry(part)
+			if err != nil {
+				return nil, &fatalError{fmt.Errorf("read transaction %s: %w", tx.ID, err)}
+			}
+			if want != nil {
+				missing[len(all)] = *want
+			}
+			all = append(all, e)
+		}
+	}
+	return all, l.fetch(all, missing)
+}
+
+// body names a message in a private collection.
+type body struct {
+	custodian  consent.MemberID
+	handle     consent.SubjectID
+	seq        consent.Uint64
+	commitment consent.Hash
+}
+
+func (b body) key() string { return b.handle.String() + "/" + strconv.FormatUint(uint64(b.seq), 10) }
+
+// entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.
+func (l *Ledger) entry(part wire.Part) (embedded.Entry, *body, error) {
+	e := embedded.Entry{Leaf: []byte(part.Leaf)}
+	if part.Message != "" {
+		m, err := consent.Unmarshal([]byte(part.Message))
+		e.Message = &m
+		return e, nil, err
+	}
+	leaf, err := consent.ParseLeaf(e.Leaf)
+	if err != nil {
+		return e, nil, err
+	}
+	ev, err := consent.EventOf(leaf)
+	if err != nil || ev.Type == "Erase" {
+		return e, nil, err
+	}
+	want := body{handle: ev.Handle, seq: ev.Seq, commitment: ev.Commitment}
+	for _, w := range leaf.Writes {
+		var h consent.Head
+		if w.Key == consent.HeadKey(ev.Handle) && consent.Decode(w.Value, &h) == nil {
+			want.custodian = h.Custodian
+		}
+	}
+	if !l.own(want.custodian) {
+		return e, nil, nil
+	}
+	if m := l.mine(ev.Commitment); m != nil {
+		e.Message = m
+		return e, nil, nil
+	}
+	if !part.Kept {
+		return e, nil, nil
+	}
+	return e, &want, nil
+}
+
+// own reports whether a custodian is of this organisation, so that its subjects' messages are kept here.
+func (l *Ledger) own(m consent.MemberID) bool {
+	org, ok := l.cfg.Organizations.Custodians[m]
+	return ok && org == l.cfg.Organizations.Own
+}
+
+// mine is a message that was submitted here.
+func (l *Ledger) mine(c consent.Hash) *consent.Message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m := l.pending[c]; m != nil {
+		msg := m.v.Message()
+		return &msg
+	}
+	return nil
+}
+
+// fetchAgain is how long the follower waits for a body that its peer has not got yet.
+const fetchAgain = 200 * time.Millisecond
+
+// fetch gets bodies from the own peer's collection. A body may come late, from the trust's peer; until it is there the
+// copy goes no further, so that nothing is decided on half of what is known.
+func (l *Ledger) fetch(all []embedded.Entry, missing map[int]body) error {
+	for tries := 0; len(missing) > 0; tries++ {
+		for i, want := range missing {
+			m, gone, err := l.fetchOne(want)
+			if err != nil {
+				return err
+			}
+			if m != nil {
+				all[i].Message = m
+			}
+			if m != nil || gone {
+				delete(missing, i)
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+		if tries%25 == 24 {
+			l.cfg.Log.Warn("the own peer has not got bodies yet", slog.Int("missing", len(missing)))
+		}
+		pause(l.ctx, fetchAgain)
+		if err := l.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchOne asks for one body; gone says that its subject was erased since.
+func (l *Ledger) fetchOne(want body) (m *consent.Message, gone bool, err error) {
+	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Endorse)
+	defer cancel()
+	b, err := l.ask(ctx, wire.Bodies, string(want.custodian), want.key())
+	if err != nil {
+		return nil, false, err
+	}
+	if b != "" {
+		msg, err := consent.Unmarshal([]byte(b))
+		if err != nil || consent.Commitment(msg.Body) != want.commitment {
+			return nil, false, errors.Join(errors.New("the own peer's body is not the one that the leaf commits to"), err)
+		}
+		return &msg, false, nil
+	}
+	b, err = l.ask(ctx, wire.State, consent.HeadKey(want.handle))
+	var h consent.Head
+	if err == nil && b != "" {
+		err = consent.Decode([]byte(b), &h)
+	}
+	return nil, h.State == consent.Gone, err
+}
+
+// ask queries the own peer for one value.
+func (l *Ledger) ask(ctx context.Context, function string, args ...string) (string, error) {
+	b, err := l.ch.Query(ctx, Call{Function: function, Args: args})
+	if err != nil {
+		return "", err
+	}
+	var v wire.Values
+	if err := consent.Decode(b, &v); err != nil {
+		return "", err
+	}
+	if len(v.Values) != 1 {
+		return "", fmt.Errorf("%d values for one key", len(v.Values))
+	}
+	return v.Values[0], nil
+}
+
+// landed tells those who wait for a block what was in it.
+func (l *Ledger) landed(b Block, entries []embedded.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		leaf, err := consent.ParseLeaf(e.Leaf)
+		if err != nil {
+			continue // Copied has read it
+		}
+		delete(l.doubt, leaf.Commitment)
+		if m := l.pending[leaf.Commitment]; m != nil {
+			l.finish(m, nil)
+		}
+	}
+	for _, tx := range b.Transactions {
+		if c, ok := l.waiting[tx.ID]; ok {
+			delete(l.waiting, tx.ID)
+			c <- tx.Code
+		}
+		l.fresh.seen(tx.ID)
+	}
+}

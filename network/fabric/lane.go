@@ -1,0 +1,102 @@
+package fabric
+
+import (
+	"slices"
+	"time"
+)
+
+// laneKey tells lanes apart: what may share a transaction shares a lane.
+type laneKey struct {
+	organization string // that endorses, with others
+	member       any    // custodian whose private data the lane's transactions write; nil: none
+	withdraw     bool   // messages that take permission away
+	alone        bool   // messages of authorities and members: one to a transaction
+}
+
+// lane is a queue of messages that may share transactions.
+type lane struct {
+	laneKey
+	pairs   [][]string // of organisations that may endorse, the usual one first
+	pair    int        // the one that worked last
+	waiting []*message
+	running int // transactions that are not submitted yet
+	armed   bool
+}
+
+// maxBytes bounds the messages of a transaction: orderers take blocks of a few megabytes.
+const maxBytes = 512 << 10
+
+// queue puts a message into its lane; the ledger is locked.
+func (l *Ledger) queue(ln *lane, m *message) {
+	m.lane = ln
+	ln.waiting = append(ln.waiting, m)
+	l.arm(ln)
+}
+
+// arm sees to it that a lane runs soon; the ledger is locked.
+func (l *Ledger) arm(ln *lane) {
+	if ln.armed || l.closed || len(ln.waiting) == 0 {
+		return
+	}
+	ln.armed = true
+	linger := l.cfg.Linger
+	if ln.withdraw || ln.alone {
+		linger = 0
+	}
+	time.AfterFunc(linger, func() { l.run(ln) })
+}
+
+// run starts as many transactions of a lane as may be under way.
+func (l *Ledger) run(ln *lane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ln.armed = false
+	for !l.closed && ln.running < l.cfg.Lanes {
+		batch := l.pick(ln)
+		if len(batch) == 0 {
+			return
+		}
+		ln.running++
+		l.ends.Go(func() { l.carry(ln, batch) })
+	}
+}
+
+// pick takes the next messages that may share a transaction: none of a handle that has one on its way, no two of one
+// handle. Those that stay keep their order. The ledger is locked.
+func (l *Ledger) pick(ln *lane) []*message {
+	limit, size := l.cfg.Batch, 0
+	if ln.alone {
+		limit = 1
+	}
+	var batch []*message
+	ln.waiting = slices.DeleteFunc(ln.waiting, func(m *message) bool {
+		if m.settled {
+			return true
+		}
+		h, n := m.handle(), len(m.v.Marshal())
+		if len(batch) == limit || len(batch) > 0 && size+n > maxBytes || !h.IsZero() && l.busy[h] {
+			return false
+		}
+		if !h.IsZero() {
+			l.busy[h] = true
+		}
+		batch, size = append(batch, m), size+n
+		return true
+	})
+	return batch
+}
+
+// carry takes a batch to its end.
+func (l *Ledger) carry(ln *lane, batch []*message) {
+	c := &carriage{l: l, ln: ln}
+	c.attempt(batch, 0)
+	c.submitted()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range batch {
+		delete(l.busy, m.handle())
+	}
+	for _, other := range l.lanes {
+		l.arm(other)
+	}
+}
