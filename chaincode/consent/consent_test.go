@@ -250,3 +250,36 @@ func TestStrictMemory(t *testing.T) {
 		return m, m.Commit
 	})
 }
+
+// TestWithdraw: a custodian takes back what it attested, until the subject confirms it, and nothing else.
+func TestWithdraw(t *testing.T) {
+	l := newLedger(t)
+	s := l.alice()
+	city, rosa := consenttest.Persona(string(consenttest.CityHospital)), consenttest.Persona(string(consenttest.RosaInstitute))
+	attest := func() consent.Message {
+		k := s.Link()
+		return l.w.Sign(&consent.ConsentAttest{
+			Handle: k.Handle, Seq: k.Seq, Prev: k.Prev, Salt: l.w.Rand.Hash(), Consent: consenttest.ResearchConsent(consenttest.RosaInstitute, 0),
+		}, city)
+	}
+	revoke := func(seq consent.Uint64) *consent.ConsentRevoke {
+		k := s.Link()
+		return &consent.ConsentRevoke{Handle: k.Handle, Seq: k.Seq, Prev: k.Prev, Consent: seq, Salt: l.w.Rand.Hash()}
+	}
+	l.did(s, attest())
+	l.refuse(consent.BadSignature, l.w.Sign(revoke(3), rosa))
+	l.refuse(consent.BadSignature, l.w.Sign(revoke(3), city, rosa))
+	l.did(s, l.w.Sign(revoke(3), city))
+	l.refuse(consent.BadSignature, l.w.Sign(revoke(3), city)) // not in force: the subject's rules speak
+
+	second := attest()
+	l.did(s, second)
+	k := s.Link()
+	l.did(s, s.Sign(&consent.ConsentConfirm{
+		Handle: k.Handle, Seq: k.Seq, Prev: k.Prev, Consent: k.Seq - 1, Commitment: consent.Commitment(second.Body), Salt: l.w.Rand.Hash(),
+	}))
+	l.refuse(consent.BadSignature, l.w.Sign(revoke(k.Seq-1), city)) // hers now
+	grant := s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+	l.did(s, grant)
+	l.refuse(consent.BadSignature, l.w.Sign(revoke(s.Link().Seq-1), city)) // hers from the start
+}

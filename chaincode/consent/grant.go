@@ -118,7 +118,8 @@ func (m *ConsentConfirm) apply(c *change) error {
 	return c.advance()
 }
 
-// ConsentRevoke ends one consent. The subject signs it, or a delegate with scope "revoke".
+// ConsentRevoke ends one consent. The subject signs it, or a delegate with scope "revoke". The custodian signs it, without any
+// opening, for what it attested itself and the subject has not confirmed: a form that was withdrawn or entered wrongly.
 type ConsentRevoke struct {
 	Handle  SubjectID `json:"handle"`
 	Seq     Uint64    `json:"seq"`
@@ -133,7 +134,11 @@ func (m *ConsentRevoke) salt() Hash { return m.Salt }
 func (m *ConsentRevoke) Link() Link { return Link{m.Handle, m.Seq, m.Prev} }
 
 func (m *ConsentRevoke) apply(c *change) error {
-	if _, err := c.bySubjectOr(ScopeRevoke); err != nil {
+	withdrawn, err := c.withdrawn(m.Consent)
+	if err == nil && !withdrawn {
+		_, err = c.bySubjectOr(ScopeRevoke)
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.endEntry(m.Consent, Revoked); err != nil {
@@ -161,6 +166,18 @@ func (m *RevokeAll) apply(c *change) error {
 	}
 	c.head.RevokedThrough = m.Seq
 	return c.advance()
+}
+
+// withdrawn reports whether the custodian, and nobody else, takes back what it attested and nobody has confirmed.
+func (c *change) withdrawn(seq Uint64) (bool, error) {
+	if c.v.msg.Openings != (Openings{}) {
+		return false, nil
+	}
+	e, err := c.liveEntry(seq)
+	if err != nil || e.Kind != "ConsentAttest" || e.Confirmed {
+		return false, nil //nolint:nilerr // then the subject's rules say what is wrong
+	}
+	return c.byCustodian(c.head.Custodian) == nil, nil
 }
 
 // record writes the public entry of the consent that this message makes.
