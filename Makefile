@@ -10,7 +10,7 @@ VULN         := bin/govulncheck-$(VULN_VERSION)
 RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-format vet lint go-test go-race vulnerabilities bench clean
+.PHONY: help run build test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,8 @@ run: build ## build and start the demo on localhost:8080
 build: ## build bin/volens
 	go build -o bin/ ./cmd/...
 
-test: ## everything: format, vet, lint, tests, tests under the race detector, known vulnerabilities
-	@failed=; for stage in check-format vet lint go-test go-race vulnerabilities; do \
+test: ## everything: format, vet, lint, tests, tests on Fabric, tests under the race detector, known vulnerabilities
+	@failed=; for stage in check-format vet lint go-test test-fabric go-race vulnerabilities; do \
 		.ci/stage $$stage $(MAKE) --no-print-directory $$stage || failed="$$failed $$stage"; \
 	done; if [ -n "$$failed" ]; then echo; echo "failed:$$failed"; exit 1; fi
 
@@ -37,6 +37,9 @@ lint: $(LINT) ## golangci-lint with .golangci.yml
 
 go-test: ## the tests, Rego and command scripts among them
 	@.ci/gotest ./...
+
+test-fabric: build ## the tests on a real Hyperledger Fabric network, which is built the first time
+	@.ci/fabric
 
 go-race: ## the tests of what runs concurrently, under the race detector
 	@.ci/gotest -race -short $(RACE) ./network/journal

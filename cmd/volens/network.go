@@ -34,7 +34,7 @@ builds them the first time, which takes some minutes. The README of the network 
 		Args: cobra.NoArgs, RunE: cli.Choose,
 	}
 	c.PersistentFlags().StringVar(&f.dir, "dir", "", "folder of the network (default ~/.local/state/volens/network)")
-	c.AddCommand(networkUp(&f), networkDown(&f), networkStatus(&f), networkLogs(&f))
+	c.AddCommand(networkUp(&f), networkDown(&f), networkStatus(&f), networkLogs(&f), networkBuild(&f))
 	return c
 }
 
@@ -62,7 +62,10 @@ func networkUp(f *networkFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "up", Short: "Make the network, or start what of it does not run", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.programs(c); err != nil {
+			if err := f.program(); err != nil {
+				return err
+			}
+			if err := f.commands(c); err != nil {
 				return err
 			}
 			began := time.Now()
@@ -82,14 +85,32 @@ func networkUp(f *networkFlags) *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&f.port, "port", launch.DefaultPort, "first of the network's 21 ports; 0 takes free ones")
-	c.Flags().StringVar(&f.bin, "bin", "", "folder with Fabric's commands (default: they are built into the user's cache)")
+	f.buildFlags(c)
 	c.Flags().StringVar(&f.chaincode, "chaincode", "", "the program volens-chaincode (default: the one beside this program)")
-	c.Flags().StringVar(&f.tools, "tools", "", "folder of the module that pins Fabric's commands (default: "+launch.ToolsModule+" of the checkout around the working folder)")
 	return c
 }
 
-// programs finds what the network consists of, and builds what is missing.
-func (f *networkFlags) programs(c *cobra.Command) error {
+func (f *networkFlags) buildFlags(c *cobra.Command) {
+	c.Flags().StringVar(&f.bin, "bin", "", "folder with Fabric's commands (default: they are built into the user's cache)")
+	c.Flags().StringVar(&f.tools, "tools", "", "folder of the module that pins Fabric's commands (default: "+launch.ToolsModule+" of the checkout around the working folder)")
+}
+
+func networkBuild(f *networkFlags) *cobra.Command {
+	c := &cobra.Command{
+		Use: "build", Short: "Build Fabric's commands unless they are, and print their folder", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.commands(c); err != nil {
+				return err
+			}
+			return show(c, false, nil, f.bin)
+		},
+	}
+	f.buildFlags(c)
+	return c
+}
+
+// program finds the chaincode program.
+func (f *networkFlags) program() error {
 	if f.chaincode == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -104,6 +125,11 @@ func (f *networkFlags) programs(c *cobra.Command) error {
 	if f.chaincode = abs; !isProgram(abs) {
 		return fmt.Errorf("there is no program %s: build it with \"make build\", or name it with --chaincode", abs)
 	}
+	return nil
+}
+
+// commands finds Fabric's commands, and builds them unless they are there.
+func (f *networkFlags) commands(c *cobra.Command) (err error) {
 	if f.bin == "" {
 		if f.bin, err = launch.CacheDir(); err != nil {
 			return err

@@ -132,10 +132,18 @@ func (n *Network) collections() ([]byte, error) {
 
 // Deploy has all organisations approve the chaincode under a name, commits it with their endorsements, and waits until
 // every peer answers. Each name is a ledger of its own, empty at first; one chaincode server serves them all.
-func (n *Network) Deploy(ctx context.Context, name string) error { return n.define(ctx, name, 1) }
+func (n *Network) Deploy(ctx context.Context, name string) error {
+	var all []string
+	for _, o := range Orgs() {
+		all = append(all, o.Name)
+	}
+	return n.Redefine(ctx, name, 1, EndorsementPolicy, all...)
+}
 
-// define agrees on a definition: the next sequence of a name whose definition changed, 1 for a new one.
-func (n *Network) define(ctx context.Context, name string, sequence int) error {
+// Redefine has organisations approve a definition of a chaincode and commit it with their endorsements: a new policy, or
+// the collections of new custodians. The sequence is one more than the definition's before. Fabric takes it from a
+// majority.
+func (n *Network) Redefine(ctx context.Context, name string, sequence int, policy string, orgs ...string) error {
 	collections, err := n.collections()
 	if err != nil {
 		return err
@@ -145,24 +153,32 @@ func (n *Network) define(ctx context.Context, name string, sequence int) error {
 		return err
 	}
 	definition := []string{
-		"--channelID", Channel, "--name", name, "--version", "1", "--sequence", fmt.Sprint(sequence), "--signature-policy", EndorsementPolicy,
+		"--channelID", Channel, "--name", name, "--version", "1", "--sequence", fmt.Sprint(sequence), "--signature-policy", policy,
 		"--collections-config", file,
 	}
+	targets, err := n.Targets(orgs...)
+	if err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
-	for _, o := range Orgs() {
-		g.Go(func() error { return n.approve(gctx, o, definition) })
+	for _, name := range orgs {
+		g.Go(func() error { return n.approve(gctx, name, definition) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	o, _ := orgNamed(orgs[0])
 	commit := append([]string{"lifecycle", "chaincode", "commit"}, n.Orderer()...)
-	commit = append(append(commit, definition...), n.targets(Orgs()...)...)
 	fine := []string{fmt.Sprintf("new definition must be sequence %d", sequence+1)}
-	return n.peer(ctx, Orgs()[0], fine, commit...)
+	if err := n.peer(ctx, o, fine, append(append(commit, definition...), targets...)...); err != nil {
+		return err
+	}
+	return n.answers(ctx, name)
 }
 
-func (n *Network) approve(ctx context.Context, o Org, definition []string) error {
-	id, err := os.ReadFile(n.path("chaincode", lower(o.Name), "id"))
+func (n *Network) approve(ctx context.Context, org string, definition []string) error {
+	o, _ := orgNamed(org)
+	id, err := os.ReadFile(n.path("chaincode", lower(org), "id"))
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,12 @@ func (n *Network) output(ctx context.Context, env, fine []string, name string, a
 }
 
 // Command runs Fabric's peer command as a user of an organisation, against the organisation's own peer, and returns what
-// it said. The users are admin and gateway.
+// it said. The users are admin and gateway; o1 of Orderer asks the first organisation's peer.
 func (n *Network) Command(ctx context.Context, org, user string, args ...string) (string, error) {
+	if org == "Orderer" {
+		env := []string{"CORE_PEER_LOCALMSPID=" + ordererMSP, "CORE_PEER_MSPCONFIGPATH=" + n.ordererDir(0) + "/msp"}
+		return n.output(ctx, append(n.as(Orgs()[0], admin)[:1], env...), nil, "peer", args...)
+	}
 	o, ok := orgNamed(org)
 	if !ok {
 		return "", fmt.Errorf("the network has no organisation %q", org)

@@ -46,3 +46,13 @@ func resident(pid int) int64 {
 	}
 	return 0
 }
+
+// Leader is the orderer that leads the channel's Raft group now, "" when none of those that run does.
+func (n *Network) Leader(ctx context.Context) string {
+	for i := range ordererCount {
+		if metric(ctx, n.ordererOperations(i), `consensus_etcdraft_is_leader{channel="`+Channel+`"} `) == "1" {
+			return ordererName(i)
+		}
+	}
+	return ""
+}

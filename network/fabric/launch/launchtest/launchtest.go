@@ -133,7 +133,7 @@ type Call struct {
 	Function  string
 	Args      []string
 	Messages  []consent.Message // the batch
-	Query     bool              // ask only
+	Query     bool              // ask the own organisation's peer only
 }
 
 // Run makes the call, waits until the transaction is committed, and returns what the command says.
