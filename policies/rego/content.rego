@@ -41,10 +41,23 @@ covers("period", rule, k) if {
 
 # METADATA
 # title: E8, E9, E10. References to the resource, to what it belongs to, to its author
-covers("data", rule, k) if rule.data & links[k] != set()
+covers("data", rule, k) if {
+	some [meaning, ref] in rule.data
+	points(meaning, ref, input.resources[k])
+}
 
 # METADATA
-# title: E8, E9, E10. How a reference may point at resource k
-links[k] := ({["instance", resource.self], ["related", resource.self], ["dependents", resource.self]} | {[meaning, ref] | some meaning in ["related", "dependents"]; some ref in resource.references}) | {["authoredby", ref] | some ref in resource.authors} if {
-	some k, resource in input.resources
-}
+# title: E8. At the resource itself
+points("instance", ref, resource) if ref == resource.self
+
+# METADATA
+# title: E9. At what belongs to the reference, as the reference itself does
+points("related", ref, resource) if ref in (resource.references | {resource.self})
+
+# METADATA
+# title: E9. The same by its other name
+points("dependents", ref, resource) if ref in (resource.references | {resource.self})
+
+# METADATA
+# title: E10. At what the reference made
+points("authoredby", ref, resource) if ref in resource.authors

@@ -13,6 +13,7 @@ import data.volens.residual
 
 # METADATA
 # title: L1. The answer with concrete resources; undefined, which is read as a denial, when anything is missing
+# description: The words for all resources are DENY, NO_CONSENT, PERMIT; of those given the first in the alphabet holds (G3).
 # entrypoint: true
 answer := {
 	"decision": effect(word),
@@ -22,8 +23,7 @@ answer := {
 	"reasons": reason.given(word, effect(word)),
 } if {
 	input.mode == "resources"
-	words := {said[0] | some said in combine.resources}
-	word := [word | some word in ["DENY", "NO_CONSENT", "PERMIT"]; word in words][0]
+	word := min({said[0] | some said in combine.resources})
 }
 
 # METADATA

@@ -20,7 +20,14 @@ matches(c, k) := matching.surrounded(shape, covering) if {
 # description: |
 #   A rule's strength is its depth, then 1 for a denial and 0 for a permit. A finding is [key, 1 if it denies, consent,
 #   rules]. The key is what consents combine by (G1, a denial; G2, the date, then the place in the list).
-finding(c, matching_rules) := [key, top[1], c, [r | some [strength, r] in matching_rules; strength == top]] if {
+finding(c, matching_rules) := [key(c, top), top[1], c, [r | some [strength, r] in matching_rules; strength == top]] if {
 	top := max(matching_rules)[0]
-	key := {"deny-overrides": top[1], "most-recent": [input.consents[c].rank, c]}[input.algorithm]
 }
+
+# METADATA
+# title: G1. By whether it denies
+key(_, top) := top[1] if input.algorithm == "deny-overrides"
+
+# METADATA
+# title: G2. By date, then by place in the list
+key(c, _) := [input.consents[c].rank, c] if input.algorithm == "most-recent"
