@@ -38,6 +38,7 @@ disk before its answer, every consent too.`,
 	p.IntVar(&f.Forms, "forms", 200, "different consent forms that subjects draw from")
 	p.IntVar(&f.Members, "members", 10, "members that ask for access")
 	p.BoolVar(&f.Unique, "unique", false, "every consent has a shape of its own")
+	p.BoolVar(&f.Named, "named", false, "with --unique: each request names what only one consent speaks of, so that nothing remembered answers it")
 	p.IntVar(&f.clients, "clients", 64, "connections")
 	p.DurationVar(&f.duration, "for", 10*time.Second, "how long to measure")
 	p.StringVar(&f.dir, "data", "", "keep the ledger in this folder, or use the one that is there (from \"bench make\")")
@@ -73,6 +74,9 @@ func (f *benchFlags) decisions(ctx context.Context, o bench.Options) ([]bench.Re
 	name := "decisions"
 	if f.Unique {
 		name = "decisions --unique"
+	}
+	if f.Named {
+		name += " --named"
 	}
 	r, err := bench.Decisions(ctx, name, o)
 	return []bench.Result{r}, err
@@ -132,6 +136,7 @@ func (f *benchFlags) all(cmd *cobra.Command) error {
 	}{
 		{bench.Shape{Subjects: 100_000, Consents: 10, Forms: 200, Members: 10}, f.decisions},
 		{bench.Shape{Subjects: 100_000, Consents: 10, Members: 10, Unique: true}, f.decisions},
+		{bench.Shape{Subjects: 100_000, Consents: 10, Members: 10, Unique: true, Named: true}, f.decisions},
 		{bench.Shape{Subjects: 1_000, Consents: 1, Forms: 200, Members: 10}, f.decisions},
 		{bench.Shape{Subjects: 1_000_000, Consents: 1, Forms: 200, Members: 10}, f.decisions},
 		{bench.Shape{Members: 1}, bench.Consents},

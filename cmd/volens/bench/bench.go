@@ -1,12 +1,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	mrand "math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -18,7 +16,6 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/chaincode/sig"
 	"github.com/volens-ledger/volens/cmd/volens/node"
-	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
 )
@@ -53,12 +50,12 @@ func (o Options) profile(part string) (stop func() error, err error) {
 }
 
 // measure drives a measured part.
-func (o Options) measure(ctx context.Context, part, host string, d time.Duration, next func(client, n int) request) (Result, error) {
+func (o Options) measure(ctx context.Context, part, host string, d time.Duration, next func(client, n int) request, check func(client int, body []byte) error) (Result, error) {
 	stop, err := o.profile(part)
 	if err != nil {
 		return Result{}, err
 	}
-	r, err := drive(ctx, host, o.Clients, d, next)
+	r, err := drive(ctx, host, o.Clients, d, next, check)
 	return r, errors.Join(err, stop())
 }
 
@@ -102,73 +99,6 @@ func (s *server) token(ctx context.Context, m consent.MemberID) (string, error) 
 	return t.AccessToken, err
 }
 
-// asker makes requests for random subjects.
-type asker struct {
-	subjects int
-	unique   bool
-	names    access.Pseudonyms
-	members  []asking
-	host     string
-}
-
-// asking is one member with its token and the bodies it sends, cut where the subject's pseudonym goes.
-type asking struct {
-	id     consent.MemberID
-	token  string
-	bodies [][2][]byte
-}
-
-const placeholder = "00000000000000000000000000000000"
-
-func (s *server) asker(ctx context.Context, shape Shape) (*asker, error) {
-	names, err := node.Pseudonyms(s.p)
-	if err != nil {
-		return nil, err
-	}
-	a := &asker{subjects: shape.Subjects, unique: shape.Unique, names: names, host: s.host}
-	for i := range shape.Members {
-		m := asking{id: memberID(i)}
-		if m.token, err = s.token(ctx, m.id); err != nil {
-			return nil, err
-		}
-		for _, p := range purposes {
-			for _, t := range resourceTypes {
-				for _, label := range []string{"N", "R"} {
-					body, err := json.Marshal(api.AccessRequest{
-						Subject: placeholder, Purpose: consent.Coding{Code: p}, Actor: api.Actor{Reference: "Practitioner/bob"},
-						Resources: []api.Resource{{Type: t, ID: "1", Labels: []consent.Coding{{System: confidentiality, Code: label}}}},
-					})
-					if err != nil {
-						return nil, err
-					}
-					before, after, _ := bytes.Cut(body, []byte(placeholder))
-					m.bodies = append(m.bodies, [2][]byte{before, after})
-				}
-			}
-		}
-		a.members = append(a.members, m)
-	}
-	return a, nil
-}
-
-// next is a request for a random subject by a random member.
-func (a *asker) next(r *mrand.Rand) request {
-	m := a.members[r.IntN(len(a.members))]
-	i := r.IntN(a.subjects)
-	p, err := a.names.Of(m.id, handleOf(i))
-	if err != nil {
-		return nil
-	}
-	b := m.bodies[r.IntN(len(m.bodies))]
-	if a.unique { // the purpose that the subject's consents speak of, so that one of them always matters and no two inputs are alike
-		each := len(m.bodies) / len(purposes)
-		b = m.bodies[i%len(purposes)*each+r.IntN(each)]
-	}
-	body := make([]byte, 0, 512)
-	body = append(append(append(body, b[0]...), p...), b[1]...)
-	return render(a.host, api.PathAccess, m.token, body)
-}
-
 // Decisions measures decisions over HTTP, each with its use durable before the answer, for random subjects, after as many
 // unmeasured ones as bring every subject into memory.
 func Decisions(ctx context.Context, name string, o Options) (Result, error) {
@@ -190,20 +120,19 @@ func (s *server) decisions(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	rs := make([]*mrand.Rand, o.Clients)
-	for i := range rs {
-		rs[i] = mrand.New(mrand.NewPCG(uint64(i), 7)) //nolint:gosec // a load, not a secret
-	}
+	clients := a.inquirers(o.Clients, 7)
+	next := func(i, _ int) request { return clients[i].next() }
+	check := func(i int, body []byte) error { return clients[i].check(body) }
 	if s.n != nil {
 		if err := s.n.Replica.Warm(o.Shape.Subjects, handleOf); err != nil {
 			return Result{}, err
 		}
 		runtime.GC()
 	}
-	if _, err := drive(ctx, s.host, o.Clients, o.For/4, func(i, _ int) request { return a.next(rs[i]) }); err != nil {
+	if _, err := drive(ctx, s.host, o.Clients, o.For/4, next, check); err != nil {
 		return Result{}, fmt.Errorf("warm up: %w", err)
 	}
-	return o.measure(ctx, "decisions", s.host, o.For, func(i, _ int) request { return a.next(rs[i]) })
+	return o.measure(ctx, "decisions", s.host, o.For, next, check)
 }
 
 // patient is a subject with a real key, for signed messages.
@@ -353,7 +282,7 @@ func (s *server) consentsHTTP(ctx context.Context, o Options, ps []*patient, n i
 			return nil
 		}
 		return queues[i][k]
-	})
+	}, hasReceipt)
 	r.Name, r.Subjects, r.Consents = "consents over HTTP", len(ps), o.Clients*n
 	return r, err
 }

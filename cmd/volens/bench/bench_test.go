@@ -20,13 +20,10 @@ func number(name string, otherwise int) int {
 
 // TestDecisions runs the decision benchmark small: what it measures works, whatever it measures.
 func TestDecisions(t *testing.T) {
-	for _, unique := range []bool{false, true} {
-		if os.Getenv("ONLY_UNIQUE") != "" && !unique || os.Getenv("ONLY_FORMS") != "" && unique {
-			continue
-		}
+	for _, kind := range []string{"forms", "unique", "named"} {
 		o := bench.Options{
 			Dir: t.TempDir(), Clients: number("CLIENTS", 8), For: time.Duration(number("MS", 300)) * time.Millisecond,
-			Shape: bench.Shape{Subjects: number("SUBJECTS", 50), Consents: number("CONSENTS", 10), Forms: 200, Members: 10, Unique: unique},
+			Shape: bench.Shape{Subjects: number("SUBJECTS", 50), Consents: number("CONSENTS", 10), Forms: 200, Members: 10, Unique: kind != "forms", Named: kind == "named"},
 		}
 		if err := bench.Make(context.Background(), node.Under(o.Dir), o.Shape, nil); err != nil {
 			t.Fatal(err)
@@ -38,7 +35,7 @@ func TestDecisions(t *testing.T) {
 		if r.Rate <= 0 || r.P50 <= 0 {
 			t.Fatalf("nothing was measured: %+v", r)
 		}
-		t.Logf("unique=%v %+v", unique, r)
+		t.Logf("%s %+v", kind, r)
 	}
 }
 

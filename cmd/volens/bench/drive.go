@@ -51,6 +51,8 @@ func render(host, path, token string, body []byte) request {
 type conn struct {
 	c net.Conn
 	r *bufio.Reader
+
+	body []byte
 }
 
 func dial(host string) (*conn, error) {
@@ -58,11 +60,17 @@ func dial(host string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReaderSize(c, 64<<10)}, nil
+	return &conn{c: c, r: bufio.NewReaderSize(c, 64<<10)}, nil
 }
 
-// do sends a request and reads the answer: its status, and its body if keep is not nil.
-func (c *conn) do(q request, keep *[]byte) (int, error) {
+// do sends a request and reads the answer: its status and its body, which is valid until the next.
+func (c *conn) do(q request) (int, []byte, error) {
+	c.body = c.body[:0]
+	status, err := c.exchange(q)
+	return status, c.body, err
+}
+
+func (c *conn) exchange(q request) (int, error) {
 	if _, err := c.c.Write(q); err != nil {
 		return 0, err
 	}
@@ -92,18 +100,20 @@ func (c *conn) do(q request, keep *[]byte) (int, error) {
 		}
 	}
 	if chunked {
-		return status, c.chunks(keep)
+		return status, c.chunks()
 	}
-	if keep == nil {
-		_, err = c.r.Discard(max(length, 0))
-		return status, err
-	}
-	*keep = make([]byte, max(length, 0))
-	_, err = io.ReadFull(c.r, *keep)
-	return status, err
+	return status, c.take(max(length, 0))
 }
 
-func (c *conn) chunks(keep *[]byte) error {
+// take adds n bytes to the body.
+func (c *conn) take(n int) error {
+	at := len(c.body)
+	c.body = slices.Grow(c.body, n)[:at+n]
+	_, err := io.ReadFull(c.r, c.body[at:])
+	return err
+}
+
+func (c *conn) chunks() error {
 	for {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
@@ -113,13 +123,10 @@ func (c *conn) chunks(keep *[]byte) error {
 		if err != nil {
 			return err
 		}
-		b := make([]byte, n+2)
-		if _, err := io.ReadFull(c.r, b); err != nil {
+		if err := c.take(int(n) + 2); err != nil {
 			return err
 		}
-		if keep != nil {
-			*keep = append(*keep, b[:n]...)
-		}
+		c.body = c.body[:len(c.body)-2]
 		if n == 0 {
 			return nil
 		}
@@ -131,8 +138,8 @@ func hasPrefixFold(b []byte, prefix string) bool {
 }
 
 // drive runs clients that each send what next gives them, one after the other, for a time or until next has no more, and
-// measures. A client's n-th call of next gets n.
-func drive(ctx context.Context, host string, clients int, d time.Duration, next func(client, n int) request) (Result, error) {
+// measures. A client's n-th call of next gets n. Every answer must have status 200, and satisfy check unless that is nil.
+func drive(ctx context.Context, host string, clients int, d time.Duration, next func(client, n int) request, check func(client int, body []byte) error) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	latencies := make([][]uint32, clients)
@@ -154,7 +161,11 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 					return
 				}
 				t := time.Now()
-				status, err := c.do(q, nil)
+				status, body, err := c.do(q)
+				took := time.Since(t)
+				if err == nil && status == 200 && check != nil {
+					err = check(i, body)
+				}
 				if err != nil {
 					firstErr.CompareAndSwap(nil, &err)
 					return
@@ -163,7 +174,7 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 					bad.Add(1)
 					worst.CompareAndSwap(0, int64(status))
 				}
-				latencies[i] = append(latencies[i], uint32(min(time.Since(t).Microseconds(), 1<<31))) //nolint:gosec // bounded
+				latencies[i] = append(latencies[i], uint32(min(took.Microseconds(), 1<<31))) //nolint:gosec // bounded
 			}
 		})
 	}
@@ -178,6 +189,16 @@ func drive(ctx context.Context, host string, clients int, d time.Duration, next 
 		return r, fmt.Errorf("%d of %d requests were not answered with 200; the first of them with %d", r.Bad, len(slices.Concat(latencies...)), worst.Load())
 	}
 	return r, nil
+}
+
+// hasReceipt says what is wrong with the answer to a message: it must be a receipt with the proof that it is on the ledger.
+func hasReceipt(_ int, body []byte) error {
+	for _, part := range []string{`"position":`, `"proof":["`} {
+		if !bytes.Contains(body, []byte(part)) {
+			return fmt.Errorf("a receipt without %s: %.60s", part, body)
+		}
+	}
+	return nil
 }
 
 func summary(us []uint32, took time.Duration) Result {

@@ -30,6 +30,7 @@ type Shape struct {
 	Consents int  // of each subject
 	Forms    int  // different consents; subjects draw from them at random
 	Unique   bool // every consent is of its own shape instead; each member asks one consent of each subject
+	Named    bool // with Unique: each request names the document that only one consent speaks of
 	Members  int  // requesting members
 }
 
@@ -179,7 +180,7 @@ func fill(ctx context.Context, lc embedded.Config, v *vault.Vault, s Shape, prog
 	for i := range s.Forms {
 		forms = append(forms, form(i, s.Members, false))
 	}
-	r := mrand.New(mrand.NewPCG(1, 2)) //nolint:gosec // the same ledger each time
+	r := draws()
 	w := writer{log: log, vault: v}
 	for i := range s.Subjects {
 		h := handleOf(i)
@@ -206,6 +207,9 @@ func fill(ctx context.Context, lc embedded.Config, v *vault.Vault, s Shape, prog
 	}
 	return errors.Join(err, ctx.Err(), v.Sync(), log.Sync(), log.Close())
 }
+
+// draws are the forms that subjects draw, the same each time.
+func draws() *mrand.Rand { return mrand.New(mrand.NewPCG(1, 2)) } //nolint:gosec // a load, not a secret
 
 // writer writes leaves as the contract would, for one subject after the other.
 type writer struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	mrand "math/rand/v2"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
@@ -53,14 +52,12 @@ func (s *server) mixed(ctx context.Context, o Options) ([]Result, error) {
 				return nil
 			}
 			return queues[i][k]
-		})
+		}, hasReceipt)
 		patients <- outcome{r, err}
 	}()
-	rnd := make([]*mrand.Rand, o.Clients)
-	for i := range rnd {
-		rnd[i] = mrand.New(mrand.NewPCG(uint64(i), 9)) //nolint:gosec // a load, not a secret
-	}
-	r, err := o.measure(ctx, "mixed", s.host, o.For, func(i, _ int) request { return a.next(rnd[i]) })
+	readers := a.inquirers(o.Clients, 9)
+	r, err := o.measure(ctx, "mixed", s.host, o.For, func(i, _ int) request { return readers[i].next() },
+		func(i int, body []byte) error { return readers[i].check(body) })
 	w := <-patients
 	r.Name, r.Subjects, r.Consents = "mixed: decisions", o.Shape.Subjects, o.Shape.Subjects*o.Shape.Consents
 	w.r.Name, w.r.Subjects = "mixed: grants and revocations", writers
