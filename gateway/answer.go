@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"slices"
 	"strconv"
@@ -9,12 +10,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/network"
 	"github.com/volens-ledger/volens/policies"
 )
 
-// Answers to access requests are by far the most that a gateway writes, so they are written here without reflection, byte for
-// byte as json.Marshal would. Parts that few answers have are left to it.
+// Answers to access requests are by far the most that a gateway writes, and receipts come next, so they are written here
+// without reflection, byte for byte as json.Marshal would. Parts that few answers have are left to it.
 
 var answerPool = sync.Pool{New: func() any { return new([]byte) }}
 
@@ -160,4 +163,21 @@ func (w *writer) access(a *api.Access) {
 		w.any(`,"data":`, a.Data)
 	}
 	w.raw("}")
+}
+
+// receipt appends the receipt of a message.
+func (w *writer) receipt(r *network.Receipt) {
+	w.raw(`{"position":`)
+	w.b = strconv.AppendUint(w.b, uint64(r.Position), 10)
+	w.raw(`,"commitment":"`)
+	w.b = hex.AppendEncode(w.b, r.Commitment[:])
+	w.number(`","time":`, int64(r.Time))
+	w.raw(`,"leaf":"`)
+	w.b = base64.StdEncoding.AppendEncode(w.b, r.Leaf)
+	list(w, `","proof":`, r.Proof, func(w *writer, h *consent.Hash) {
+		w.b = append(hex.AppendEncode(append(w.b, '"'), h[:]), '"')
+	})
+	w.raw(`,"checkpoint":"`)
+	w.b = base64.StdEncoding.AppendEncode(w.b, r.Checkpoint)
+	w.raw(`"}`)
 }

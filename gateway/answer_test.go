@@ -10,6 +10,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/network"
 	"github.com/volens-ledger/volens/policies"
 )
 
@@ -44,5 +45,22 @@ func TestAnswerIsWhatJSONWouldWrite(t *testing.T) {
 	bad := api.Access{Decision: policies.Decision{Decision: "\xff"}}
 	if _, err := gateway.AnswerJSON(&bad); err == nil {
 		t.Error("a text that is no UTF-8 was written")
+	}
+}
+
+// TestReceiptIsWhatJSONWouldWrite does the same for receipts.
+func TestReceiptIsWhatJSONWouldWrite(t *testing.T) {
+	check := func(r network.Receipt) bool {
+		want, err := json.Marshal(&r, json.Deterministic(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cmp.Diff(string(want), string(gateway.ReceiptJSON(&r))) == ""
+	}
+	if err := quick.Check(check, &quick.Config{MaxCount: 300}); err != nil {
+		t.Error(err)
+	}
+	if !check(network.Receipt{}) {
+		t.Error("the empty receipt differs")
 	}
 }

@@ -83,3 +83,10 @@ func AnswerJSON(a *api.Access) ([]byte, error) {
 	w.access(a)
 	return w.b, w.err
 }
+
+// ReceiptJSON is a receipt as it is written.
+func ReceiptJSON(r *network.Receipt) []byte {
+	var w writer
+	w.receipt(r)
+	return w.b
+}

@@ -37,7 +37,9 @@ func (g *Gateway) message(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	answer(c, http.StatusOK, r)
+	w := writer{b: make([]byte, 0, 4096)}
+	w.receipt(&r)
+	writeJSON(c, http.StatusOK, w.b)
 }
 
 // maxMessageJSON bounds a message in JSON, which is at most that much longer than its canonical bytes.
