@@ -59,7 +59,7 @@ disk before its answer, every consent too.`,
 			},
 		},
 		one("decisions", "Decisions over HTTP, each durably on record before its answer", f.decisions),
-		one("consents", "Signed consents over HTTP and in process, durable, with receipt", bench.Consents),
+		one("consents", "Signed consents over HTTP and in process, durable, with receipt; signed before the clock starts", bench.Consents),
 		one("mixed", "Decisions while patients give and revoke", bench.Mixed),
 		one("verify", "Start-up, and the offline check of a whole ledger", f.verify),
 		&cobra.Command{

@@ -236,8 +236,8 @@ func (s *server) signed(ps []*patient, clients, n int) ([][]consent.Message, err
 	return out, nil
 }
 
-// Consents measures signed consents: over HTTP with receipt, and, unless the node is another process, in process. The node
-// has a ledger that Make made.
+// Consents measures signed consents: over HTTP with receipt, and, unless the node is another process, in process. The load
+// signs them before the clock starts: in life, each is signed by a wallet of its own. The node has a ledger that Make made.
 func Consents(ctx context.Context, o Options) ([]Result, error) {
 	s, err := o.start(ctx)
 	if err != nil {
