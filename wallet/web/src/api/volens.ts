@@ -62,7 +62,8 @@ export interface Vault {
   unlock(password: string): Promise<void>;
   /** unlockWithPasskey asks the device (WebAuthn PRF). "unsupported" where it cannot. */
   unlockWithPasskey(): Promise<void>;
-  addPasskey(): Promise<void>;
+  /** addPasskey makes a passkey on this device that opens the vault, too. */
+  addPasskey(password: string): Promise<void>;
   removePasskey(): Promise<void>;
   /** lock forgets every key, token and opened record. */
   lock(): Promise<void>;
@@ -138,7 +139,8 @@ export type Intent =
   | { kind: "confirm"; handle: Handle; consent: Uint64 }
   | { kind: "delegate"; handle: Handle; delegate: Address; scope: Scope[]; start: Millis; end: Millis; as?: "proxy" | "guardian" }
   | { kind: "delegate-end"; handle: Handle; delegation: Uint64 }
-  | { kind: "rotate"; handle: Handle };
+  | { kind: "rotate"; handle: Handle }
+  | { kind: "erase"; handle: Handle };
 
 export interface InvitationInfo {
   server: string;

@@ -1,0 +1,65 @@
+/** What the vault holds: the phrase's entropy, and what the wallet remembers. All of it is sealed; the keys need only the phrase. */
+import type { ConsentEntry } from "../api/wire.ts";
+import type { PinnedLedger } from "../core/leaf.ts";
+import type { Seen } from "../core/statement.ts";
+import type { Address, Delegate, Handle, Hash, MemberID, Message, Millis, Receipt, Uint64 } from "../core/types.ts";
+
+/** The last verified state of a log. note is the signed note, evidence against a log that shows another. */
+export interface Mark {
+  size: Uint64;
+  root: Hash;
+  note: string;
+}
+
+/** A message of a handle and the ledger's receipt. */
+export interface Kept {
+  commitment: Hash;
+  message: Message;
+  receipt?: Receipt;
+}
+
+/** One handle. */
+export interface Subject {
+  handle: Handle;
+  label: string;
+  ledger: Hash;
+  custodian: MemberID;
+  custodianName: string;
+  gateway: string;
+  generation: number;
+  seq: Uint64;
+  prev: Hash;
+  usesKey: string;
+  usesOrigin: string;
+  slot: Uint64;
+  seen: Seen;
+  /** The signed note that seen comes from. */
+  seenNote: string;
+  delegation?: Delegate;
+  records: Kept[];
+  consents?: { list: ConsentEntry[]; asOf: Millis };
+}
+
+/** A key of an organisation. */
+export interface MemberKey {
+  address: Address;
+  key: string;
+}
+
+/** The content of a vault. */
+export interface Content {
+  version: 1;
+  entropy?: string;
+  phraseSeen: boolean;
+  autoLockMinutes: number;
+  ledgers: (PinnedLedger & { mark?: Mark })[];
+  subjects: Subject[];
+  memberKeys: MemberKey[];
+  /** Last checkpoints that an auditor saw, by origin. */
+  checkpoints: Record<string, Mark>;
+}
+
+/** emptyContent is that of a new vault. */
+export function emptyContent(): Content {
+  return { version: 1, phraseSeen: true, autoLockMinutes: 10, ledgers: [], subjects: [], memberKeys: [], checkpoints: {} };
+}
