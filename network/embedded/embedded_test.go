@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/network"
 	"github.com/volens-ledger/volens/network/embedded"
 	"github.com/volens-ledger/volens/network/journal"
@@ -115,4 +116,13 @@ func (h *host) Check(t *testing.T, r network.Receipt) {
 
 func TestNetwork(t *testing.T) {
 	networktest.Run(t, func(t *testing.T, genesis consent.Message) networktest.Host { return newHost(t, genesis) })
+}
+
+// TestLargeBatch applies more at once than one transaction of the index holds.
+func TestLargeBatch(t *testing.T) {
+	_, genesis := consenttest.NewWorld(t.Name())
+	h := newHost(t, genesis)
+	if b, err := h.l.Apply(1000, 8<<10); err != nil || len(b) != 8<<10 {
+		t.Fatal(len(b), err)
+	}
 }

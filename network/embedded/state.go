@@ -54,7 +54,7 @@ func (l *Ledger) openState(ctx context.Context) error {
 
 // tryState opens the index and returns its position if the journal bears it out.
 func (l *Ledger) tryState(dir string) (network.Position, error) {
-	db, err := index.Open(dir, index.Options{BlockCache: 64 << 20})
+	db, err := index.Open(dir, index.Options{MemTable: 16 << 20, BlockCache: 16 << 20})
 	if err != nil {
 		return 0, err
 	}
@@ -138,11 +138,22 @@ type applied struct {
 	leaf consent.Leaf
 }
 
-// apply writes leaves, the new position and a copy's cursor (nil: as it is) in one transaction, and lets them be seen.
+// apply writes leaves, the new position and a copy's cursor (nil: as it is) in one transaction, or in several if Badger has no
+// room for one, and lets them be seen.
 func (l *Ledger) apply(batch []applied, cursor []byte) error {
 	if len(batch) == 0 {
 		return nil
 	}
+	err := l.applyAtOnce(batch, cursor)
+	if half := len(batch) / 2; half > 0 && errors.Is(err, badger.ErrTxnTooBig) {
+		if err = l.apply(batch[:half], nil); err == nil {
+			err = l.apply(batch[half:], cursor)
+		}
+	}
+	return err
+}
+
+func (l *Ledger) applyAtOnce(batch []applied, cursor []byte) error {
 	last := batch[len(batch)-1]
 	root, err := l.rootAt(int64(last.at)) //nolint:gosec // far below 2^63
 	if err != nil {
