@@ -49,8 +49,9 @@ type attachment struct {
 	sealed      []byte
 }
 
-func (a *attachment) header() []byte {
-	b := make([]byte, 0, attachmentHeader+len(a.sealed))
+// header is what goes before the sealed part, with room for it.
+func (a *attachment) header(room int) []byte {
+	b := make([]byte, 0, attachmentHeader+room)
 	b = append(append(b, attachmentVersion), a.handle[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(a.prev))     //nolint:gosec // not negative
 	return binary.BigEndian.AppendUint64(b, uint64(a.first)) //nolint:gosec // not negative

@@ -26,6 +26,7 @@ type (
 // Sealer keeps the handles' keys. *vault.Vault is one.
 type Sealer interface {
 	Seal(id vault.ID, plaintext, aad []byte) ([]byte, error)
+	AppendSealed(dst []byte, id vault.ID, plaintext, aad []byte) ([]byte, error)
 	Open(id vault.ID, sealed, aad []byte) ([]byte, error)
 	Known(id vault.ID) bool
 	Sync() error

@@ -16,7 +16,7 @@ type notices struct {
 }
 
 type notice struct {
-	use Use
+	use *Use
 	p   *Pending
 }
 
@@ -28,7 +28,8 @@ func newNotices(fn func(Use, Receipt)) *notices {
 	return n
 }
 
-func (n *notices) add(u Use, p *Pending) {
+// add keeps u, which must not change any more.
+func (n *notices) add(u *Use, p *Pending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.queue = append(n.queue, notice{u, p})
@@ -53,7 +54,7 @@ func (n *notices) run() {
 		}
 		for _, x := range batch {
 			if x.p.queued.Wait(context.Background()) == nil {
-				n.fn(x.use, x.p.receipt)
+				n.fn(*x.use, x.p.receipt)
 			}
 		}
 	}

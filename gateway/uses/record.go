@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
@@ -60,6 +62,7 @@ func (l *Log) Begin(slot consent.Uint64, u Use, input []byte) (*Pending, error) 
 	_, _ = rand.Read(u.Salt[:]) //nolint:errcheck // never fails (crypto/rand)
 	u.InputHash = sha256.Sum256(input)
 	body := seqless(&u, input)
+	defer body.free()
 	if err := l.ensureKey(slot, u.Handle); err != nil {
 		return nil, err
 	}
@@ -88,18 +91,35 @@ func checkForm(slot consent.Uint64, u *Use, input []byte) error {
 type body struct {
 	plain     []byte
 	canonical []byte // within plain
+	buf       *[]byte
 }
 
 const seqAt = 16 // canonical bytes begin with the handle and then the number
 
+// plainPool holds buffers for what is sealed and then needed no more.
+var plainPool = sync.Pool{New: func() any { return new([]byte) }}
+
 func seqless(u *Use, input []byte) body {
-	b := make([]byte, 4, 1024+len(input))
-	b = u.AppendTo(b)
+	buf, ok := plainPool.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	b := u.AppendTo(append((*buf)[:0], 0, 0, 0, 0))
 	n := len(b)
 	binary.BigEndian.PutUint32(b, uint32(n-4)) //nolint:gosec // bounded by memory, and refused above MaxUse
 	b = append(b, input...)
-	return body{plain: b, canonical: b[4:n]}
+	*buf = b
+	return body{plain: b, canonical: b[4:n], buf: buf}
 }
+
+// free gives the buffer back, cleared: it held a person's data.
+func (b *body) free() {
+	if clear(b.plain); cap(b.plain) <= maxPooled {
+		plainPool.Put(b.buf)
+	}
+}
+
+const maxPooled = 16 << 10
 
 // ensureKey makes the handle's key durable before the first record that needs it is queued: a record on disk whose key was
 // lost would break the handle's chain of openings for ever.
@@ -146,13 +166,12 @@ func (l *Log) enqueue(slot consent.Uint64, u *Use, b body) (*Pending, error) {
 	}
 	public := leaf.Marshal()
 	next.leaf = leafHash(public)
-	header := (&attachment{handle: u.Handle, prev: h.last, first: h.first}).header()
-	sealed, err := l.cfg.Vault.Seal(vault.ID(u.Handle), b.plain, append(public, header...))
+	header := (&attachment{handle: u.Handle, prev: h.last, first: h.first}).header(len(b.plain) + vault.Overhead)
+	sealed, err := l.cfg.Vault.AppendSealed(header, vault.ID(u.Handle), b.plain, slices.Concat(public, header))
 	if err != nil {
 		return nil, codedVault(err)
 	}
-	rec := journal.Record{Leaf: public, Attachment: append(header, sealed...)}
-	queued, err := l.journal.Enqueue(rec, journal.EnqueueOptions{})
+	queued, err := l.journal.Enqueue(journal.Record{Leaf: public, Attachment: sealed}, journal.EnqueueOptions{})
 	if err != nil {
 		return nil, l.codedJournal(err)
 	}
@@ -165,7 +184,7 @@ func (l *Log) enqueue(slot consent.Uint64, u *Use, b body) (*Pending, error) {
 		Index: consent.Uint64(queued.Index()), UseSeq: next.seq, Leaf: next.leaf, //nolint:gosec // not negative
 	}}
 	if l.notices != nil {
-		l.notices.add(*u, p)
+		l.notices.add(u, p)
 	}
 	return p, nil
 }

@@ -19,6 +19,11 @@ const (
 // call Sync before the record that carries the value is written, or at the latest before it is acknowledged. It fails
 // with ErrErased for an erased subject and with ErrFenced after a failed write. The result is the caller's.
 func (v *Vault) Seal(id ID, plaintext, aad []byte) ([]byte, error) {
+	return v.AppendSealed(make([]byte, 0, len(plaintext)+Overhead), id, plaintext, aad)
+}
+
+// AppendSealed is Seal behind what dst holds, which plaintext and aad must not share memory with.
+func (v *Vault) AppendSealed(dst []byte, id ID, plaintext, aad []byte) ([]byte, error) {
 	if err := v.fenced(); err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
@@ -26,12 +31,13 @@ func (v *Vault) Seal(id ID, plaintext, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	out := make([]byte, 1+nonceSize, len(plaintext)+Overhead)
-	out[0] = sealedVersion
-	randomBytes(out[1:])
+	at := len(dst)
+	dst = append(append(dst, sealedVersion), make([]byte, nonceSize)...)
+	nonce := dst[at+1:]
+	randomBytes(nonce)
 	bound := newBound(id, aad)
 	defer boundPool.Put(bound)
-	return aead.Seal(out, out[1:], plaintext, *bound), nil
+	return aead.Seal(dst, nonce, plaintext, *bound), nil
 }
 
 // Open decrypts what Seal made for the same subject and aad. It fails with ErrErased when the subject's key was
