@@ -1,0 +1,67 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
+
+import { world } from "./world.ts";
+
+/** Person is somebody at a device: a browser of her own, watched for what must never happen in it. */
+export class Person {
+  readonly faults: string[] = [];
+  shots = 0;
+
+  private constructor(
+    readonly name: string,
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {}
+
+  static async arrive(browser: Browser, name: string): Promise<Person> {
+    const { server } = world();
+    const context = await browser.newContext({ baseURL: server, viewport: { width: 1000, height: 800 } });
+    const page = await context.newPage();
+    const p = new Person(name, context, page);
+    context.on("request", (r) => {
+      const url = r.url();
+      if (!url.startsWith(server) && !/^(data|blob):/.test(url)) p.faults.push(`request to ${url}`);
+    });
+    await context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI}`));
+    });
+    page.on("console", (m) => {
+      if (/CSP|Content Security Policy|Trusted/.test(m.text())) p.faults.push(m.text());
+    });
+    page.on("pageerror", (e) => p.faults.push(`error in the page: ${e.message}`));
+    return p;
+  }
+
+  async open(path: string): Promise<void> {
+    await this.page.goto(path);
+  }
+
+  /** go follows a link of the menu; the page's heading must come. */
+  async go(link: string, heading = link): Promise<void> {
+    await this.page.getByRole("navigation").getByRole("link", { name: link, exact: true }).click();
+    await this.heading(heading);
+  }
+
+  async heading(text: string | RegExp): Promise<void> {
+    await expect(this.page.getByRole("heading", { level: 1, name: text })).toBeVisible();
+  }
+
+  async press(name: string | RegExp): Promise<void> {
+    await this.page.getByRole("button", { name }).first().click();
+  }
+
+  /** look checks the page with axe, keeps a picture of it, and demands that nothing forbidden has happened. */
+  async look(name: string): Promise<void> {
+    await expect(this.page.locator(".v-wait")).toHaveCount(0);
+    const { violations } = await new AxeBuilder({ page: this.page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+    await this.page.screenshot({ path: `${import.meta.dirname}/artefacts/${name}.png`, fullPage: true });
+    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
+    expect(this.faults).toEqual([]);
+  }
+
+  async leave(): Promise<void> {
+    expect(this.faults).toEqual([]);
+    await this.context.close();
+  }
+}

@@ -1,0 +1,43 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** Who there is in the demo's world: the JSON that `volens demo --json` writes. */
+export interface World {
+  server: string;
+  visitor: string;
+  alice: { wallet: string; password: string };
+  members: Record<"rosa" | "bob" | "aurel" | "city", { member: string; key: string; subject?: string }>;
+}
+
+/** The world of this run. */
+export const world = (): World => JSON.parse(readFileSync(process.env["VOLENS_WORLD"] ?? "", "utf8")) as World;
+
+/** Starts the real binary on the embedded ledger, in a folder and at a port of its own. */
+export default async function start(): Promise<() => Promise<void>> {
+  const binary = process.env["VOLENS"] ?? resolve(import.meta.dirname, "../../../bin/volens");
+  const folder = mkdtempSync(join(tmpdir(), "volens-e2e-"));
+  const child = spawn(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--dir", join(folder, "world")], { stdio: ["ignore", "pipe", "inherit"] });
+  process.env["VOLENS_WORLD"] = join(folder, "world.json");
+  writeFileSync(process.env["VOLENS_WORLD"], await firstLine(child));
+  return async () => {
+    const gone = new Promise((done) => child.once("exit", done));
+    child.kill("SIGTERM");
+    await gone;
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((done, failed) => {
+    let text = "";
+    child.stdout?.on("data", (b: Buffer) => {
+      text += b.toString();
+      const end = text.indexOf("\n");
+      if (end >= 0) done(text.slice(0, end));
+    });
+    child.once("error", failed);
+    child.once("exit", (code) => failed(new Error(`volens demo ended with ${String(code)}`)));
+  });
+}

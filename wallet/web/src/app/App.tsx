@@ -1,0 +1,59 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { Suspense, useEffect, useRef } from 'react';
+import { useLocation } from 'wouter';
+
+import type { Volens } from '../api/volens.ts';
+import { Boundary } from './Boundary';
+import { Live } from './Live';
+import { Notice } from './Notice';
+import { Pages } from './Pages';
+import { Footer, Header } from './Shell';
+import { Wait } from './parts';
+import { WalletProvider } from './wallet.tsx';
+
+/** Reads are tried again a few times when the network fails, never a write: what is shown as done is on the ledger. */
+const queries = new QueryClient({
+  defaultOptions: { queries: { retry: 1, staleTime: 5_000, refetchOnWindowFocus: true }, mutations: { retry: false } },
+});
+
+/** The whole app: a header with the menu, one page, a footer. */
+export function App({ volens }: { volens: Volens }) {
+  const [path] = useLocation();
+  return (
+    <QueryClientProvider client={queries}>
+     <WalletProvider volens={volens} waiting={<Wait />}>
+      <Live>
+        <Header />
+        <div className="nhsuk-width-container v-main__outer">
+          <main className="v-main" id="main" tabIndex={-1}>
+            <Boundary key={path}>
+              <Suspense fallback={<Wait />}>
+                <Arrival path={path} />
+                <Pages />
+              </Suspense>
+            </Boundary>
+          </main>
+        </div>
+        <Footer />
+        <Notice />
+      </Live>
+     </WalletProvider>
+    </QueryClientProvider>
+  );
+}
+
+/** On a new page the reader's place is the page's heading, as it would be after loading a page from a server. */
+function Arrival({ path }: { path: string }) {
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    window.scrollTo(0, 0);
+    const heading = document.querySelector<HTMLElement>('main h1') ?? document.getElementById('main');
+    heading?.setAttribute('tabindex', '-1');
+    heading?.focus();
+  }, [path]);
+  return null;
+}

@@ -1,0 +1,101 @@
+import { lazy, useEffect, useState, type ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Route, Switch, useLocation } from 'wouter';
+
+import type { SubjectInfo } from '../api/volens.ts';
+import { Home } from '../views/Home';
+import { Unlock } from '../views/Unlock';
+import { Welcome } from '../views/Welcome';
+import { Go, Title } from './parts';
+import { RecordChoice } from './RecordChoice';
+import { SubjectContext, useDevice } from './wallet';
+
+const Start = lazy(() => import('../views/Start'));
+const Phrase = lazy(() => import('../views/Phrase'));
+const Enrol = lazy(() => import('../views/Enrol'));
+const Requests = lazy(() => import('../views/Requests'));
+const Consents = lazy(() => import('../views/Consents'));
+const ConsentPage = lazy(() => import('../views/ConsentPage'));
+const Give = lazy(() => import('../views/Give'));
+const Revoke = lazy(() => import('../views/Revoke'));
+const Uses = lazy(() => import('../views/Uses'));
+const UsePage = lazy(() => import('../views/UsePage'));
+const People = lazy(() => import('../views/People'));
+const Documents = lazy(() => import('../views/Documents'));
+const Settings = lazy(() => import('../views/Settings'));
+const RequestsConsole = lazy(() => import('../views/console/RequestsConsole'));
+const AuditConsole = lazy(() => import('../views/console/AuditConsole'));
+const CustodianConsole = lazy(() => import('../views/console/CustodianConsole'));
+
+/** Pages is the page at the address. What belongs to a patient waits behind the wallet; consoles sign in for themselves. */
+export function Pages() {
+  return (
+    <Switch>
+      <Route path="/requests/*?" component={RequestsConsole} />
+      <Route path="/audit/*?" component={AuditConsole} />
+      <Route path="/custodian/*?" component={CustodianConsole} />
+      <Route component={PatientPages} />
+    </Switch>
+  );
+}
+
+function PatientPages() {
+  const { status, subjects } = useDevice().standing;
+  const [path] = useLocation();
+  if (!status.exists || (status.unlocked && !status.hasPhrase)) {
+    return path === '/start' || path === '/enrol' ? <Start /> : path === '/' ? <Welcome /> : <NotHere />;
+  }
+  if (!status.unlocked) return <Unlock />;
+  if (!status.phraseSeen) return <Phrase />;
+  if (subjects.length === 0) return path === '/settings' ? <Settings /> : <Enrol />;
+  return (
+    <OneRecord subjects={subjects}>
+      <Switch>
+        <Route path="/" component={Home} />
+        <Route path="/start" component={Home} />
+        <Route path="/enrol" component={Enrol} />
+        <Route path="/asked">{() => <Requests />}</Route>
+        <Route path="/asked/:id">{({ id }) => <Requests id={id} />}</Route>
+        <Route path="/consents" component={Consents} />
+        <Route path="/consents/new" component={Give} />
+        <Route path="/consents/stop">{() => <Revoke />}</Route>
+        <Route path="/consents/:seq/stop">{({ seq }) => <Revoke seq={seq} />}</Route>
+        <Route path="/consents/:seq">{({ seq }) => <ConsentPage seq={seq} />}</Route>
+        <Route path="/uses" component={Uses} />
+        <Route path="/uses/:seq">{({ seq }) => <UsePage seq={seq} />}</Route>
+        <Route path="/people" component={People} />
+        <Route path="/documents" component={Documents} />
+        <Route path="/settings" component={Settings} />
+        <Route component={NotHere} />
+      </Switch>
+    </OneRecord>
+  );
+}
+
+/** OneRecord chooses the record that the pages are about, when a person has several. */
+function OneRecord({ subjects, children }: { subjects: readonly SubjectInfo[]; children: ReactNode }) {
+  const [handle, setHandle] = useState(subjects[0]?.handle);
+  const count = subjects.length;
+  useEffect(() => {
+    setHandle(subjects[count - 1]?.handle); // the record that was linked last
+  }, [count, subjects]);
+  const chosen = subjects.find((s) => s.handle === handle) ?? subjects[0];
+  if (chosen === undefined) return null;
+  return (
+    <SubjectContext value={chosen}>
+      {count > 1 && <RecordChoice chosen={chosen} onChoose={setHandle} subjects={subjects} />}
+      {children}
+    </SubjectContext>
+  );
+}
+
+function NotHere() {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Title>{t('app.notFound')}</Title>
+      <p>{t('app.notFoundWhat')}</p>
+      <Go to="/">{t('app.toStart')}</Go>
+    </>
+  );
+}

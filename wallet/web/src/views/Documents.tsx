@@ -1,0 +1,43 @@
+import { useQuery } from "@tanstack/react-query";
+import { Button } from "nhsuk-react-components";
+import { useTranslation } from "react-i18next";
+
+import { Box, Code, Fault, Rows, save, Title, Wait } from "../app/parts";
+import { useSubject, useVolens } from "../app/wallet";
+import { useFormat } from "../i18n/format";
+
+/** Documents lists the receipts that this device keeps: what was signed, and the proof that it is on the ledger. */
+export default function Documents() {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const { wallet } = useVolens();
+  const { handle } = useSubject();
+  const kept = useQuery({ queryKey: [handle, "kept"], queryFn: () => wallet.kept(handle), networkMode: "always" });
+  const list = [...(kept.data ?? [])].reverse();
+  return (
+    <>
+      <Title>{t("documents.title")}</Title>
+      <p>{t("documents.what")}</p>
+      {kept.isPending && <Wait />}
+      {kept.isError && <Fault error={kept.error} />}
+      {kept.data?.length === 0 && <p>{t("documents.none")}</p>}
+      {list.map((k) => {
+        const seq = typeof k.message.body["seq"] === "string" ? k.message.body["seq"] : "";
+        return (
+          <Box key={k.commitment} title={t(`documents.type.${k.message.type}`, { defaultValue: k.message.type })}>
+            <Rows
+              rows={[
+                k.receipt !== undefined && [t("documents.time"), f.dateTime(Number(k.receipt.time))],
+                k.receipt !== undefined && [t("documents.position"), f.number(Number(k.receipt.position))],
+                [t("documents.commitment"), <Code key="c">{k.commitment}</Code>],
+              ]}
+            />
+            <Button onClick={() => save(`receipt-${seq}.json`, "application/json", JSON.stringify(k, null, 2))} secondary small type="button">
+              {t("documents.save", { n: seq })}
+            </Button>
+          </Box>
+        );
+      })}
+    </>
+  );
+}
