@@ -17,6 +17,7 @@ import (
 
 func demoCommand(env cli.Env) *cobra.Command {
 	var once, asJSON bool
+	var ledger, profile string
 	cfg := demo.Config{Version: env.Version}
 	c := &cobra.Command{
 		Use: "demo", Short: "Run a small world on this machine, or tell its story with --once",
@@ -28,6 +29,10 @@ request, permit, see the use, verify the proof offline, revoke, request, deny, r
 again), prints each step with its evidence, and ends with 0 if every step came out as it must.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if cfg.Fabric, err = demoFabric(c.Context(), &cfg, ledger, profile); err != nil {
+				return err
+			}
 			if once {
 				return demoOnce(c.Context(), env, cfg, asJSON)
 			}
@@ -38,6 +43,8 @@ again), prints each step with its evidence, and ends with 0 if every step came o
 	f.BoolVar(&once, "once", false, "tell the whole story and end")
 	f.BoolVar(&asJSON, "json", false, "write JSON for programs: one object a step, or one that says who can sign in")
 	f.StringVar(&cfg.Dir, "dir", "", "folder of the world (default .volens-demo; with --once a temporary one)")
+	f.StringVar(&ledger, "ledger", "embedded", "embedded, or fabric: a ledger of its own on the network that \"volens network up\" brought up")
+	f.StringVar(&profile, "profile", "", "with --ledger fabric: City Hospital's connection profile (default: that of the network)")
 	f.StringVar(&cfg.Listen, "listen", "", "address to listen on (default 127.0.0.1:8080; with --once a free port)")
 	f.StringVar(&cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://localhost and the port)")
 	f.StringVar(&cfg.Debug, "debug", "", "loopback address for metrics and profiles (default none)")

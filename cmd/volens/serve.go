@@ -28,13 +28,14 @@ type serving struct {
 	cfg                     node.Config
 	algorithm, implicit     string
 	genesis, custodian, key string
+	ledger, profile         string
 	backups, logForm        string
 }
 
 func serveCommand() *cobra.Command {
 	s := &serving{}
 	c := &cobra.Command{
-		Use: "serve", Short: "Run a node: the embedded ledger and its gateway",
+		Use: "serve", Short: "Run a node: a ledger and its gateway",
 		Long: `Run a node until it is interrupted. It logs to standard error, as text on a terminal and as JSON elsewhere, and nothing
 personal.
 
@@ -45,7 +46,8 @@ It ends with 0 when it is asked to stop (SIGINT, SIGTERM), and with another code
 acknowledged since, and a new start finds out what the disk has. With --backups, SIGUSR1 makes a backup in a new folder
 there while the node goes on serving.`,
 		Example: `  volens serve --data /var/lib/volens --init genesis.json --custodian city-hospital --custodian-key hospital.key
-  volens serve --data /var/lib/volens --anchors /mnt/anchors --keys /mnt/keys --origin https://consent.example`,
+  volens serve --data /var/lib/volens --anchors /mnt/anchors --keys /mnt/keys --origin https://consent.example
+  volens serve --data /var/lib/volens --ledger fabric --profile hospital.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return s.run(c) },
 	}
@@ -60,6 +62,9 @@ there while the node goes on serving.`,
 	f.StringVar(&s.genesis, "init", "", "make the node first, with the signed genesis in this file")
 	f.StringVar(&s.custodian, "custodian", "", "with --init: the member whose subjects the node serves")
 	f.StringVar(&s.key, "custodian-key", "", "with --init: path of that member's key, 64 hex digits")
+	f.StringVar(&s.ledger, "ledger", "embedded", "embedded, or fabric: a channel of several organisations, of which the node keeps a copy")
+	f.StringVar(&s.profile, "profile", "", "with --ledger fabric: the organisation's connection profile")
+	f.DurationVar(&s.cfg.MaxStale, "max-stale", 0, "age of what is known of the ledger after which everything is denied (default 2s, on Fabric 5s)")
 	f.StringVar(&s.backups, "backups", "", "folder for the backups that SIGUSR1 makes")
 	f.StringVar(&s.logForm, "log", "", "text or json (default text on a terminal, else json)")
 	return c
@@ -75,6 +80,9 @@ func (s *serving) run(c *cobra.Command) error {
 	s.cfg.Paths, s.cfg.Version = paths, version()
 	s.cfg.Algorithm, s.cfg.Implicit = policies.Algorithm(s.algorithm), policies.Implicit(s.implicit)
 	if s.cfg.Log, err = s.logger(c); err != nil {
+		return err
+	}
+	if s.cfg.Fabric, err = fabricProfile(s.ledger, s.profile); err != nil {
 		return err
 	}
 	if err := s.init(c.Context(), paths); err != nil {
@@ -172,6 +180,9 @@ func (s *serving) init(ctx context.Context, p node.Paths) error {
 		if key, err = ledgerKey(s.key); err != nil {
 			return err
 		}
+	}
+	if s.cfg.Fabric != nil {
+		return node.InitFabric(ctx, p, m, consent.MemberID(s.custodian), key)
 	}
 	return node.Init(ctx, p, m, consent.MemberID(s.custodian), key)
 }

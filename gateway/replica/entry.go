@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -60,7 +62,7 @@ func entryKey(h consent.SubjectID, seq consent.Uint64) string {
 // applyConsents changes the consents of a subject as the message says.
 func (r *Replica) applyConsents(txn *badger.Txn, ev network.Event) error {
 	if ev.Message == nil {
-		return nil
+		return r.applyEnds(txn, ev)
 	}
 	h, at := ev.Event.Handle, ev.Event.Time
 	switch b := ev.Message.Body.(type) {
@@ -79,6 +81,32 @@ func (r *Replica) applyConsents(txn *badger.Txn, ev network.Event) error {
 		return r.change(txn, h, b.Consent, func(k *Held) { k.Confirmed = true })
 	case *consent.ConsentRevoke:
 		return r.end(txn, h, b.Consent, consent.Revoked, at)
+	}
+	return nil
+}
+
+// applyEnds ends consents by what is public: on a ledger of several organisations a revocation can come without its message.
+func (r *Replica) applyEnds(txn *badger.Txn, ev network.Event) error {
+	prefix := strings.TrimSuffix(consent.EntryKey(ev.Event.Handle, 0), "0")
+	for _, w := range ev.Leaf.Writes {
+		digits, ok := strings.CutPrefix(w.Key, prefix)
+		if !ok {
+			continue
+		}
+		seq, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil {
+			return fmt.Errorf("read the key of a consent: %w", err)
+		}
+		var e consent.Entry
+		if err := consent.Decode(w.Value, &e); err != nil {
+			return err
+		}
+		if e.Status == consent.Live {
+			continue
+		}
+		if err := r.end(txn, ev.Event.Handle, consent.Uint64(seq), e.Status, ev.Event.Time); err != nil {
+			return err
+		}
 	}
 	return nil
 }

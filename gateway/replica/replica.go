@@ -195,6 +195,11 @@ func (r *Replica) Fresh() error {
 	if r.roster.Load().genesis.Closed { // nobody can revoke there any more
 		return consent.Errorf(consent.Closed, "the ledger is closed")
 	}
+	if f, ok := r.cfg.Ledger.(network.Freshness); ok { // others write to it too
+		if behind := f.Behind(); behind > r.cfg.MaxStale {
+			return consent.Errorf(consent.Unavailable, "what is known of the ledger is %v old", behind.Round(time.Millisecond))
+		}
+	}
 	if r.Position() >= r.cfg.Ledger.Position() {
 		return nil
 	}

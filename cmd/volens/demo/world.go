@@ -22,6 +22,7 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/demodata"
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -60,9 +61,10 @@ var members = []struct {
 // Config says where the world is.
 type Config struct {
 	Dir      string
-	Listen   string // e.g. 127.0.0.1:8080
-	Origin   string // as clients see it; "" means http://Listen
-	Debug    string // loopback address for metrics; "" for none
+	Fabric   *fabric.Profile // of City Hospital, for a ledger of its own on a channel; nil: the embedded ledger
+	Listen   string          // e.g. 127.0.0.1:8080
+	Origin   string          // as clients see it; "" means http://Listen
+	Debug    string          // loopback address for metrics; "" for none
 	Version  string
 	Progress func(what string, done, total int64)
 	Log      *slog.Logger
@@ -125,7 +127,7 @@ func (w *World) start(ctx context.Context) (err error) {
 	cfg := w.cfg
 	w.Node, err = node.Start(ctx, node.Config{
 		Evaluation: 2 * time.Second, // a demo tells its story on a busy laptop too
-		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Store: demodata.Store{}, SignIns: signIns,
+		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, SignIns: signIns,
 		FreeReserve: freeReserve, Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
 	})
 	return err
@@ -202,6 +204,9 @@ func (w *World) make(ctx context.Context) error {
 	genesis := consent.Message{Body: g}
 	if err := genesis.Sign(consent.LedgerID(g), w.keys[trust], w.keys[regulator]); err != nil {
 		return err
+	}
+	if w.cfg.Fabric != nil {
+		return node.InitFabric(ctx, w.cfg.Paths(), genesis, CityHospital, w.keys[string(CityHospital)])
 	}
 	return node.Init(ctx, w.cfg.Paths(), genesis, CityHospital, w.keys[string(CityHospital)])
 }

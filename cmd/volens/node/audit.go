@@ -66,6 +66,9 @@ func (a *audit) open(i int64, rec journal.Record) (*consent.Verified, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ev.Message == nil && embedded.Elsewhere(rec.Attachment) {
+		return nil, nil
+	}
 	if ev.Message == nil {
 		return nil, a.gone(ev)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/network/embedded"
+	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/network/journal"
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
@@ -37,6 +38,8 @@ type Config struct {
 	Origin      string // scheme://host[:port] as clients see it; "" means http://Listen
 	Debug       string // loopback address for metrics and profiles; "" for none
 	Store       gateway.Store
+	Fabric      *fabric.Profile // the ledger is this channel's, and the node an organisation's; nil: the embedded ledger
+	MaxStale    time.Duration   // age of the ledger's state after which everything is denied; 0 means 2 s, on Fabric 5 s
 	Algorithm   policies.Algorithm
 	Implicit    policies.Implicit
 	Evaluation  time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
@@ -52,7 +55,7 @@ type Config struct {
 
 // Node is a running node.
 type Node struct {
-	Ledger  *embedded.Ledger
+	Ledger  Ledger
 	Vault   *vault.Vault
 	Uses    *uses.Log
 	Replica *replica.Replica
@@ -72,6 +75,10 @@ type Node struct {
 // Init makes a node's folders, keys, vault, ledger and use log, and puts the genesis on the ledger. It refuses folders that
 // are not empty. custodian is the member whose subjects the node will serve; "" for none.
 func Init(ctx context.Context, p Paths, genesis consent.Message, custodian consent.MemberID, key sig.Key) error {
+	return initNode(ctx, p, genesis, custodian, key, initEmbedded)
+}
+
+func initNode(ctx context.Context, p Paths, genesis consent.Message, custodian consent.MemberID, key sig.Key, ledger ledgerInit) error {
 	g, ok := genesis.Body.(*consent.Init)
 	if !ok {
 		return errors.New("the genesis is an Init message")
@@ -112,10 +119,18 @@ func Init(ctx context.Context, p Paths, genesis consent.Message, custodian conse
 			return err
 		}
 	}
-	return initLogs(ctx, p, genesis, id)
+	return initLogs(ctx, p, genesis, id, ledger)
 }
 
-func initLogs(ctx context.Context, p Paths, genesis consent.Message, id consent.Hash) error {
+// ledgerInit makes a node's empty ledger.
+type ledgerInit func(ctx context.Context, p Paths, cfg embedded.Config, genesis consent.Message) error
+
+func initEmbedded(ctx context.Context, _ Paths, cfg embedded.Config, genesis consent.Message) error {
+	_, err := embedded.Init(ctx, cfg, genesis)
+	return err
+}
+
+func initLogs(ctx context.Context, p Paths, genesis consent.Message, id consent.Hash, ledger ledgerInit) error {
 	v, err := vault.Open(ctx, p.vault())
 	if err != nil {
 		return err
@@ -123,7 +138,7 @@ func initLogs(ctx context.Context, p Paths, genesis consent.Message, id consent.
 	lc, err := LedgerConfig(p, id)
 	if err == nil {
 		lc.Vault = v
-		_, err = embedded.Init(ctx, lc, genesis)
+		err = ledger(ctx, p, lc, genesis)
 	}
 	if err == nil {
 		var uc uses.Config
@@ -180,7 +195,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := n.openLogs(ctx, id); err != nil {
+	if err := n.openLogs(ctx, genesis, id); err != nil {
 		return nil, err
 	}
 	if err := n.openGateway(ctx, genesis, id); err != nil {
@@ -213,7 +228,7 @@ func (n *Node) progress(what string) func(done, total int64) {
 	return func(done, total int64) { n.cfg.Progress(what, done, total) }
 }
 
-func (n *Node) openLogs(ctx context.Context, id consent.Hash) error {
+func (n *Node) openLogs(ctx context.Context, genesis consent.Message, id consent.Hash) error {
 	vc := n.cfg.Paths.vault()
 	vc.Progress = n.progress("keys")
 	v, err := vault.Open(ctx, vc)
@@ -227,7 +242,7 @@ func (n *Node) openLogs(ctx context.Context, id consent.Hash) error {
 		return err
 	}
 	lc.Vault, lc.FreeReserve, lc.Segment, lc.Now, lc.Progress = v, n.cfg.FreeReserve, n.cfg.Segment, n.cfg.Now, n.progress("ledger")
-	if n.Ledger, err = embedded.Open(ctx, lc); err != nil {
+	if n.Ledger, err = n.openHost(ctx, genesis, lc); err != nil {
 		return err
 	}
 	n.closers = append(n.closers, n.Ledger.Close)
@@ -251,6 +266,7 @@ func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id cons
 	n.closers = append(n.closers, n.Uses.Close)
 	n.Replica, err = replica.Open(ctx, replica.Config{
 		Dir: p.Data, Ledger: n.Ledger, Vault: n.Vault, Engine: n.Engine, OnEvent: notices.Event, Now: n.cfg.Now,
+		MaxStale: n.cfg.MaxStale,
 		Permits: func(h consent.SubjectID, slot consent.Uint64) (map[consent.Uint64]uint64, error) {
 			return access.Permits(context.Background(), n.Uses, h, slot)
 		},

@@ -72,7 +72,7 @@ func (n *Node) Wait(ctx context.Context) error {
 // fenced is why nothing may be acknowledged any more. Whichever storage failed, all of the node stops: one log that goes on
 // alone would promise what the others cannot keep.
 func (n *Node) fenced() error {
-	return errors.Join(n.Ledger.Log().Fenced(), n.Uses.Fenced(), n.Uses.Journal().Fenced(), n.Vault.Fenced(), n.Replica.Failed())
+	return errors.Join(n.Ledger.Log().Fenced(), failedHost(n.Ledger), n.Uses.Fenced(), n.Uses.Journal().Fenced(), n.Vault.Fenced(), n.Replica.Failed())
 }
 
 // Close stops serving and closes everything, newest first.
