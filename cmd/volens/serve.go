@@ -59,6 +59,7 @@ there while the node goes on serving.`,
 	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
 	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
 	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
+	f.StringVar(&s.cfg.Jurisdiction, "jurisdiction", "", "ISO 3166 code of the law under which the custodian keeps its records; receipts name it")
 	f.StringVar(&s.genesis, "init", "", "make the node first, with the signed genesis in this file")
 	f.StringVar(&s.custodian, "custodian", "", "with --init: the member whose subjects the node serves")
 	f.StringVar(&s.key, "custodian-key", "", "with --init: path of that member's key, 64 hex digits")

@@ -21,11 +21,12 @@ type Ledger struct {
 	ChainID      uint64             `json:"chainId"`
 	Genesis      consent.Message    `json:"genesis"`
 	Position     network.Position   `json:"position"`
-	Origin       string             `json:"origin"`     // of the ledger's checkpoints
-	Key          string             `json:"key"`        // verifier key of the ledger's checkpoints (C2SP signed-note)
-	UsesOrigin   string             `json:"usesOrigin"` // of the use log's checkpoints
-	UsesKey      string             `json:"usesKey"`    // verifier key of the use log's checkpoints
-	Custodian    consent.MemberID   `json:"custodian"`  // whose gateway this is
+	Origin       string             `json:"origin"`                 // of the ledger's checkpoints
+	Key          string             `json:"key"`                    // verifier key of the ledger's checkpoints (C2SP signed-note)
+	UsesOrigin   string             `json:"usesOrigin"`             // of the use log's checkpoints
+	UsesKey      string             `json:"usesKey"`                // verifier key of the use log's checkpoints
+	Custodian    consent.MemberID   `json:"custodian"`              // whose gateway this is
+	Jurisdiction string             `json:"jurisdiction,omitempty"` // ISO 3166: under whose law the custodian keeps its records
 	Algorithm    policies.Algorithm `json:"algorithm"`
 	Implicit     policies.Implicit  `json:"implicit"`
 	PolicyDigest consent.Hash       `json:"policyDigest"`

@@ -24,7 +24,7 @@ func usesCommand(env Env) *cobra.Command {
 		`Every decision on your data, permit or deny, and every look at your records is a use. Whatever these commands show was proved
 first: each use is in the log that the custodian signed, and none of yours is left out. A release that never went
 through Volens is outside any proof.`,
-		a.usesList(), a.usesVerify(), a.usesExport(), a.usesWatch())
+		a.usesList(), a.usesVerify(), a.usesExport(), a.usesReport(), a.usesWatch())
 	a.personFlags(c)
 	return c
 }

@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/wallet"
+	"github.com/volens-ledger/volens/wallet/online"
+	"github.com/volens-ledger/volens/wallet/takeout"
+)
+
+// output opens the file that --out names for run, or gives standard output. A file that is there is not overwritten.
+func (a *app) output(path string, run func(io.Writer) error) (err error) {
+	if path == "" {
+		return run(a.Out)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person names it
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return run(f)
+}
+
+func (a *app) usesReport() *cobra.Command {
+	var law, format, path string
+	c := &cobra.Command{
+		Use: "report", Short: "Write an account of who had your data, for a law: JSON, CSV or a page to print", Args: cobra.NoArgs,
+		Long: `Write an account of who had your data, from uses that are proved first. --law hipaa is the accounting of disclosures of 45 CFR
+164.528 (six years back); --law ehds is what Regulation (EU) 2025/327, article 9, lets you ask for (three years back).`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			write, ok := map[string]func(takeout.Account, io.Writer) error{
+				"json": takeout.Account.WriteJSON, "csv": takeout.Account.WriteCSV, "html": takeout.Account.WriteHTML,
+			}[format]
+			if !ok {
+				return Usage("--format is json, csv or html")
+			}
+			if law != string(takeout.HIPAA) && law != string(takeout.EHDS) {
+				return Usage("--law is hipaa or ehds")
+			}
+			return a.proved(c.Context(), true, func(p *person, v online.Verified) error {
+				names := takeout.Names{Member: p.Names.Member, Code: p.Names.Code}
+				account := takeout.NewAccount(takeout.Law(law), p.Subject.Handle, v.Now, v.Statement.Entries, p.Now(), names)
+				return a.output(path, func(out io.Writer) error { return write(account, out) })
+			})
+		},
+	}
+	c.Flags().StringVar(&law, "law", "ehds", "hipaa or ehds")
+	c.Flags().StringVar(&format, "format", "html", "json, csv or html")
+	c.Flags().StringVar(&path, "out", "", "file to write (default standard output)")
+	return c
+}
+
+func (a *app) consentReceipt() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use: "receipt NUMBER", Short: "Write the receipt of a consent that you signed (ISO/IEC TS 27560)", Args: cobra.ExactArgs(1),
+		Long: `Write a consent receipt by ISO/IEC TS 27560, in JSON-LD. It carries its own evidence: anybody can check it offline with
+"volens verify FILE". It names your handle, and what you consented to: hand it only to whom you want to.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := number(args[0])
+			if err != nil {
+				return err
+			}
+			return a.withPerson(c.Context(), func(p *person) error {
+				l, err := p.API.Ledger(c.Context())
+				if err != nil {
+					return err
+				}
+				ms, err := p.API.Members(c.Context())
+				if err != nil {
+					return err
+				}
+				r, err := receiptOf(p.Subject, *p.Ledger, n, ms.Messages, takeout.Stated{Jurisdiction: l.Jurisdiction, Gateway: p.API.URL()})
+				if err != nil {
+					return err
+				}
+				b, err := r.Format()
+				if err != nil {
+					return err
+				}
+				return a.output(path, func(out io.Writer) error {
+					_, err := out.Write(b)
+					return err
+				})
+			})
+		},
+	}
+	c.Flags().StringVar(&path, "out", "", "file to write (default standard output)")
+	return c
+}
+
+// receiptOf makes the receipt of the consent with this seq from the wallet's own records.
+func receiptOf(s *wallet.Subject, pinned wallet.Ledger, seq consent.Uint64, members []consent.Message, stated takeout.Stated) (takeout.Receipt, error) {
+	e := takeout.Evidence{Ledger: pinned.ID, Genesis: pinned.Genesis, LogKey: pinned.Log.Key, Stated: stated}
+	found := false
+	for _, rec := range s.Records {
+		p, err := provedRecord(rec)
+		if err != nil {
+			return takeout.Receipt{}, err
+		}
+		switch {
+		case isConsent(p.Message.Body, seq):
+			e.Consent, found = p, true
+		case found && e.Ended == nil && ends(p.Message.Body, seq): // records are in the chain's order
+			e.Ended = &p
+		}
+	}
+	if !found {
+		return takeout.Receipt{}, consent.Errorf(consent.NotFound, "this wallet signed no consent %d", seq)
+	}
+	e.Members = takeout.Parties(members, parties(e, s.Custodian)...)
+	return takeout.New(e)
+}
+
+func isConsent(b consent.Body, seq consent.Uint64) bool {
+	switch b := b.(type) {
+	case *consent.ConsentGrant:
+		return b.Seq == seq
+	case *consent.ConsentDecline:
+		return b.Seq == seq
+	}
+	return false
+}
+
+// ends reports whether a later message ends consent seq.
+func ends(b consent.Body, seq consent.Uint64) bool {
+	if r, ok := b.(*consent.ConsentRevoke); ok {
+		return r.Consent == seq
+	}
+	_, all := b.(*consent.RevokeAll)
+	return all
+}
+
+func provedRecord(rec wallet.Record) (p takeout.Proved, err error) {
+	if err = json.Unmarshal(rec.Message, &p.Message); err == nil && len(rec.Receipt) > 0 {
+		err = json.Unmarshal(rec.Receipt, &p.Receipt)
+	}
+	if err != nil {
+		err = fmt.Errorf("read the wallet: %w", err)
+	}
+	return p, err
+}
+
+// parties are the members that a consent names, and its custodian.
+func parties(e takeout.Evidence, custodian consent.MemberID) []consent.MemberID {
+	out := []consent.MemberID{custodian}
+	var k consent.Consent
+	switch b := e.Consent.Message.Body.(type) {
+	case *consent.ConsentGrant:
+		k = b.Consent
+	case *consent.ConsentDecline:
+		k = b.Consent
+	}
+	for _, p := range k.Provisions {
+		for _, r := range p.Recipients {
+			if id, ok := takeout.Member(r.Reference); ok {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// checked is what `volens verify` prints.
+type checked struct {
+	Record  string       `json:"record"`
+	State   string       `json:"state"`
+	Ledger  consent.Hash `json:"ledger"`
+	Genesis consent.Hash `json:"genesis"`
+	LogKey  string       `json:"logKey"`
+	Pinned  bool         `json:"pinned"` // the key is the one that was given with --log-key
+}
+
+// Verify is `volens verify`: it needs no wallet, no server and no network.
+func Verify(env Env) *cobra.Command {
+	a := &app{Env: env}
+	var key string
+	c := &cobra.Command{
+		Use: "verify FILE", Short: "Check a consent receipt offline", Args: cobra.ExactArgs(1),
+		Long: `Check a consent receipt (ISO/IEC TS 27560, from "volens consent receipt") offline: the person's signature, that it is on the
+ledger, who the parties are, and that the receipt says what that evidence says. What remains is whether the ledger is the
+right one: compare its key with what you know, or give it with --log-key. It ends with 4 when anything does not hold.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			b, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			r, err := takeout.Check(b)
+			if err != nil {
+				return &exitError{code: ProofCode, err: err}
+			}
+			e := r.Evidence
+			if key != "" && key != e.LogKey {
+				return &exitError{code: ProofCode, err: fmt.Errorf("%w: its ledger's key is %s", takeout.ErrRefused, e.LogKey)}
+			}
+			out := checked{r.Identifier, r.Events[len(r.Events)-1].State, e.Ledger, e.Genesis, e.LogKey, key != ""}
+			return a.show(out, func(w io.Writer) { showChecked(w, r, out) })
+		},
+	}
+	c.Flags().BoolVar(&a.json, "json", false, "write JSON for programs")
+	c.Flags().StringVar(&key, "log-key", "", "the verifier key of the ledger's log, as you know it")
+	return c
+}
+
+func showChecked(out io.Writer, r takeout.Receipt, k checked) {
+	printf(out, "the receipt holds: %s\n", k.Record)
+	for _, e := range r.Events {
+		printf(out, "  %s  %s, valid %s\n", e.Time, e.State, e.Valid)
+	}
+	for _, p := range r.Parties {
+		printf(out, "  %s: %s (%s)\n", p.Type, wallet.Escape(p.Name), wallet.Escape(p.ID))
+	}
+	printf(out, "it is on ledger %s, whose log signs as\n  %s\n", k.Ledger, wallet.Escape(k.LogKey))
+	if !k.Pinned {
+		printf(out, "Compare that key with the one you know: who makes a ledger of his own can make receipts of it.\n")
+	}
+}
