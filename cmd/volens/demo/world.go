@@ -128,7 +128,7 @@ func (w *World) start(ctx context.Context) (err error) {
 	w.Node, err = node.Start(ctx, node.Config{
 		Evaluation: 2 * time.Second, // a demo tells its story on a busy laptop too
 		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, SignIns: signIns,
-		FreeReserve: freeReserve, Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
+		FreeReserve: freeReserve, Jurisdiction: "GB", Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
 	})
 	return err
 }

@@ -33,24 +33,25 @@ import (
 
 // Config says what to run. Paths and Listen are needed.
 type Config struct {
-	Paths       Paths
-	Listen      string // address of the public listener, e.g. 127.0.0.1:8080
-	Origin      string // scheme://host[:port] as clients see it; "" means http://Listen
-	Debug       string // loopback address for metrics and profiles; "" for none
-	Store       gateway.Store
-	Fabric      *fabric.Profile // the ledger is this channel's, and the node an organisation's; nil: the embedded ledger
-	MaxStale    time.Duration   // age of the ledger's state after which everything is denied; 0 means 2 s, on Fabric 5 s
-	Algorithm   policies.Algorithm
-	Implicit    policies.Implicit
-	Evaluation  time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
-	FreeReserve int64         // bytes of disk kept free; 0 means 1 GiB, negative none
-	Segment     int64         // bytes of a journal's segment; 0 means 64 MiB
-	SignIns     int           // sign-ins a minute from one address; 0 means the default of package auth
-	Connections int           // at a time; 0 means 4096
-	Version     string
-	Progress    func(what string, done, total int64)
-	Log         *slog.Logger
-	Now         func() time.Time
+	Paths        Paths
+	Listen       string // address of the public listener, e.g. 127.0.0.1:8080
+	Origin       string // scheme://host[:port] as clients see it; "" means http://Listen
+	Debug        string // loopback address for metrics and profiles; "" for none
+	Store        gateway.Store
+	Fabric       *fabric.Profile // the ledger is this channel's, and the node an organisation's; nil: the embedded ledger
+	MaxStale     time.Duration   // age of the ledger's state after which everything is denied; 0 means 2 s, on Fabric 5 s
+	Algorithm    policies.Algorithm
+	Implicit     policies.Implicit
+	Evaluation   time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
+	FreeReserve  int64         // bytes of disk kept free; 0 means 1 GiB, negative none
+	Segment      int64         // bytes of a journal's segment; 0 means 64 MiB
+	SignIns      int           // sign-ins a minute from one address; 0 means the default of package auth
+	Connections  int           // at a time; 0 means 4096
+	Jurisdiction string        // ISO 3166: under whose law the custodian keeps its records; told, not signed
+	Version      string
+	Progress     func(what string, done, total int64)
+	Log          *slog.Logger
+	Now          func() time.Time
 }
 
 // Node is a running node.
@@ -332,6 +333,7 @@ func (n *Node) info(id consent.Hash) (api.Ledger, error) {
 	return api.Ledger{
 		ID: id, Name: n.Replica.Genesis().Name, ChainID: consent.ChainID, Origin: embedded.Origin(id), Key: lk.public, UsesOrigin: UsesOrigin(id),
 		UsesKey: uk.public, Algorithm: n.cfg.Algorithm, Implicit: n.cfg.Implicit, PolicyDigest: policy, CodesDigest: codes, Version: n.cfg.Version,
+		Jurisdiction: n.cfg.Jurisdiction,
 	}, err
 }
 
