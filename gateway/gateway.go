@@ -43,6 +43,7 @@ type Config struct {
 	Pseudonyms access.Pseudonyms
 	Custodian  *Custodian // who opens subjects here; nil on a gateway without
 	Store      Store      // the custodian's records; nil: nothing to fetch
+	App        App        // pages for people; nil: none
 	Info       api.Ledger // the constant part of GET /v1/ledger
 	// Fenced says why nothing may be acknowledged any more: some storage of the node failed, not always the one that a
 	// request would use. nil: the use log's own.
@@ -61,6 +62,7 @@ type Gateway struct {
 
 	links   links
 	openapi []byte
+	ours    map[string]bool // first parts of the routes' paths
 	slots   slots
 
 	unsettled unsettledMessages
@@ -85,7 +87,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Fenced == nil {
 		cfg.Fenced = cfg.Uses.Fenced
 	}
-	g := &Gateway{cfg: cfg, metrics: newMetrics()}
+	g := &Gateway{cfg: cfg, metrics: newMetrics(), ours: firstParts()}
 	g.access = access.New(access.Config{
 		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Now: cfg.Now,
 	})
@@ -125,7 +127,7 @@ func (g *Gateway) mount() error {
 		return fmt.Errorf("trust no proxy: %w", err)
 	}
 	e.Use(g.observe, headers, g.recovery)
-	e.NoRoute(func(c *gin.Context) { problem(c, consent.NotFound, "there is nothing here") })
+	e.NoRoute(g.elsewhere)
 	e.NoMethod(func(c *gin.Context) { problem(c, api.Method, "look at /openapi.json") })
 	handlers := g.handlers()
 	for _, row := range api.Routes() {

@@ -140,7 +140,7 @@ func headers(t *testing.T, r reply) {
 
 func TestNothingElse(t *testing.T) {
 	w := start(t, nil)
-	for _, path := range []string{"/", "/v1", "/v1/me/", "/V1/me", "/v1/ledger/", "//v1/ledger", "/v1/../v1/ledgers", "/debug/pprof/", "/metrics", "/v1/audit", "/.git/config"} {
+	for _, path := range []string{"/v1", "/v1/me/", "/V1/me", "/v1/ledger/", "//v1/ledger", "/v1/../v1/ledgers", "/debug/pprof/", "/metrics", "/v1/audit", "/.git/config"} {
 		r := w.send(http.MethodGet, path, "", nil)
 		headers(t, r)
 		if r.problem(t).Code != consent.NotFound {

@@ -313,6 +313,9 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Info: info, Origin: n.url,
 		Fenced: n.fenced, Log: n.cfg.Log, Now: n.cfg.Now,
 	}
+	if gc.App, err = n.app(); err != nil {
+		return gateway.Config{}, err
+	}
 	m, k, ok, err := readCustodian(filepath.Join(p.Keys, custodianKeyFile))
 	if ok {
 		n.keeper = &gateway.Custodian{Member: m, Key: k}

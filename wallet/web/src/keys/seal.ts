@@ -9,7 +9,7 @@ import { VolensError } from "../api/error.ts";
 import { type Bytes, fromBase64, toBase64, utf8 } from "../core/bytes.ts";
 
 const SCRYPT_LOG_N = 17;
-const MIN_LOG_N = 14;
+const MIN_LOG_N = 10; // of a file that is read; new ones have SCRYPT_LOG_N
 const MAX_LOG_N = 20;
 const PBKDF2_ROUNDS = 210_000;
 const MAX_ROUNDS = 10_000_000;

@@ -63,8 +63,9 @@ export class UsesService {
     for (let last = statement.entries.at(-1); last !== undefined && last.use.useSeq !== "1"; last = statement.entries.at(-1)) {
       // Before is an index: the record of the last entry that came.
       const page = await this.cx.as<{ entries: Entry[] }>(s, "/v1/me/uses", { before: last.index, size, limit: PAGE });
-      if (page.entries.length === 0) {
-        break; // the check says what is missing
+      const first = page.entries[0];
+      if (first === undefined || BigInt(first.index) >= BigInt(last.index)) {
+        break; // it does not go on; the check says what is missing
       }
       statement.entries.push(...page.entries);
     }
