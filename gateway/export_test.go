@@ -66,6 +66,9 @@ func (g *Gateway) OnErase(fn func()) {
 // Through makes the gateway submit through another ledger.
 func (g *Gateway) Through(l network.Ledger) { g.cfg.Ledger = l }
 
+// Break makes some storage of the node fail when broken says so.
+func (g *Gateway) Break(broken func() error) { g.cfg.Fenced = broken }
+
 // Settle finds out what became of messages whose outcome was not known, as Sweep does every second.
 func (g *Gateway) Settle(ctx context.Context) { g.settle(ctx) }
 

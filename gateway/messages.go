@@ -206,7 +206,10 @@ func (g *Gateway) put(ctx context.Context, v consent.Verified) (network.Receipt,
 	if e, ok := body.(*consent.Erase); ok {
 		g.links.drop(e.Handle)
 	}
-	return r, g.cfg.Replica.Wait(ctx, r.Position)
+	if err = g.cfg.Replica.Wait(ctx, r.Position); err == nil && g.broken() { // some other storage failed meanwhile
+		err = consent.Errorf(consent.Fenced, storageFailed)
+	}
+	return r, err
 }
 
 func (g *Gateway) submitFenced(ctx context.Context, v consent.Verified, h consent.SubjectID) (network.Receipt, error) {

@@ -44,13 +44,20 @@ func (g *Gateway) decide(c *gin.Context) {
 	}
 	defer a.Done()
 	g.metrics.decided(a.Decision.Decision)
-	if a.CutOff() {
+	switch {
+	case a.CutOff():
 		problem(c, consent.Unavailable, cutOff)
+		return
+	case g.broken(): // since the request came in
+		problem(c, consent.Fenced, storageFailed)
 		return
 	}
 	answerAccess(c, &a.Access)
 	c.Writer.Flush()
 }
+
+// storageFailed is said when some storage of the node failed, whichever.
+const storageFailed = "storage failed; nothing is acknowledged until the node was started again"
 
 // cutOff is said instead of an answer that a revocation overtook.
 const cutOff = "a revocation came first; ask again"
@@ -62,6 +69,10 @@ func (g *Gateway) release(c *gin.Context, v any, as ...*access.Answer) {
 			problem(c, consent.Unavailable, cutOff)
 			return
 		}
+	}
+	if len(as) > 0 && g.broken() {
+		problem(c, consent.Fenced, storageFailed)
+		return
 	}
 	answer(c, http.StatusOK, v)
 	c.Writer.Flush()

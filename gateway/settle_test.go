@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -86,6 +87,35 @@ func TestUnknownOutcome(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFailureMeanwhile checks that nothing is acknowledged once some storage failed, not even what was asked before, and is
+// on the disk of another.
+func TestFailureMeanwhile(t *testing.T) {
+	w := start(t, nil)
+	alice, me := w.Enrol("p1")
+	w.submit(me, alice, alice.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)))
+	rosa, ask, token := w.Member(consenttest.RosaInstitute), w.research(alice), w.patient(alice)
+	_, err := rosa.Access(t.Context(), ask) // signed in before storage fails
+	w.must(err)
+	var asked atomic.Int32
+	w.Node.Gateway.Break(func() error {
+		if asked.Add(1) == 1 { // when the request comes in
+			return nil
+		}
+		return errors.New("a disk failed")
+	})
+	if r := w.post(api.PathMessages, token, alice.Revoke(3)); r.problem(t).Code != consent.Fenced {
+		t.Errorf("a message: %d %s", r.StatusCode, r.body)
+	}
+	asked.Store(0)
+	if _, err := rosa.Access(t.Context(), ask); consent.CodeOf(err) != consent.Fenced {
+		t.Errorf("a decision: %v", err)
+	}
+	asked.Store(0)
+	if _, err := rosa.Batch(t.Context(), []api.AccessRequest{ask}); consent.CodeOf(err) != consent.Fenced {
+		t.Errorf("a batch of decisions: %v", err)
 	}
 }
 

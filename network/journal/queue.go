@@ -93,6 +93,11 @@ type queue struct {
 }
 
 func (q *queue) fencedErr() error {
+	select {
+	case <-q.broken:
+	default:
+		return nil // without the lock: every request asks
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.fenced
