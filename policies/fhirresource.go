@@ -35,6 +35,11 @@ func ParseResource(raw []byte) (Resource, error) {
 	if err := json.Unmarshal(raw, &root); err != nil {
 		return Resource{}, fmt.Errorf("read resource: %w", err)
 	}
+	return ReadResource(root)
+}
+
+// ReadResource is ParseResource of FHIR JSON that encoding/json made maps of.
+func ReadResource(root map[string]any) (Resource, error) {
 	r := Resource{Type: text(root["resourceType"]), ID: text(root["id"])}
 	if r.Type == "" {
 		return Resource{}, errors.New("read resource: it has no resourceType")

@@ -37,6 +37,7 @@ type identity struct {
 	delegation *consent.Delegate // opened
 	record     consent.Uint64    // seq of the member record that a client proved itself under
 	scope      roleSet           // a client asked for these at most
+	smart      string            // and for these SMART scopes
 }
 
 // roles reads from the ledger what the identity may do at this moment; the empty set means that it no longer counts.

@@ -82,6 +82,10 @@ func (p Principal) May(scope string) bool {
 // Client reports whether this is an organisation's system, not a person.
 func (p Principal) Client() bool { return p.id.kind == client }
 
+// Scopes are the SMART scopes that the client's token was asked for, separated by blanks: what it may do with FHIR resources, if
+// consent permits.
+func (p Principal) Scopes() string { return p.id.smart }
+
 // Allow reports whether p has one of the roles. With no roles it is false: what is not listed is denied.
 func Allow(p Principal, roles ...Role) bool {
 	for _, r := range roles {

@@ -63,6 +63,9 @@ func (s *Service) bearer(p Principal, life time.Duration) (Token, error) {
 	for i, r := range roles {
 		names[i] = string(r)
 	}
+	if p.id.smart != "" {
+		names = append(names, p.id.smart)
+	}
 	return Token{AccessToken: secret, TokenType: "Bearer", ExpiresIn: int(life / time.Second), Scope: strings.Join(names, " ")}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/auth/assertion"
+	"github.com/volens-ledger/volens/policies/scope"
 )
 
 // OAuthError is an error answer of the token endpoint (RFC 6749, section 5.2), to be sent as JSON with Status.
@@ -42,7 +43,7 @@ func (s *Service) Token(ctx context.Context, remote string, form url.Values) (To
 	if err := take(s.tokens, network(remote), s.cfg.Now()); err != nil {
 		return Token{}, tooMany(err)
 	}
-	text, scope, bad := readForm(form)
+	text, asked, bad := readForm(form)
 	if bad != nil {
 		return Token{}, bad
 	}
@@ -63,7 +64,7 @@ func (s *Service) Token(ctx context.Context, remote string, form url.Values) (To
 	if err := take(s.clients, m.ID, s.cfg.Now()); err != nil { // not before: else a replayed assertion would use up the member's share
 		return Token{}, tooMany(err)
 	}
-	id := identity{owner: owner{kind: client, member: m.ID}, record: m.Seq, scope: scope}
+	id := identity{owner: owner{kind: client, member: m.ID}, record: m.Seq, scope: asked.roles, smart: asked.smart}
 	return s.tokenFor(&id)
 }
 
@@ -80,52 +81,68 @@ func (s *Service) tokenFor(id *identity) (Token, *OAuthError) {
 }
 
 // readForm reads the parameters: each once (RFC 6749, section 3.2), the required ones there.
-func readForm(form url.Values) (text string, scope roleSet, bad *OAuthError) {
+func readForm(form url.Values) (text string, asked scopes, bad *OAuthError) {
 	for name, values := range form {
 		if len(values) != 1 {
-			return "", 0, invalidRequest(fmt.Sprintf("%.40q is given more than once", name))
+			return "", asked, invalidRequest(fmt.Sprintf("%.40q is given more than once", name))
 		}
 	}
 	switch grant := form.Get("grant_type"); grant {
 	case "client_credentials":
 	case "":
-		return "", 0, invalidRequest("grant_type is missing")
+		return "", asked, invalidRequest("grant_type is missing")
 	default:
-		return "", 0, &OAuthError{
+		return "", asked, &OAuthError{
 			Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "grant_type is client_credentials",
 		}
 	}
 	if form.Has("client_secret") {
-		return "", 0, invalidClient("there are no client secrets here; send a client assertion")
+		return "", asked, invalidClient("there are no client secrets here; send a client assertion")
 	}
 	if form.Get("client_assertion_type") != assertion.Type {
-		return "", 0, invalidRequest("client_assertion_type is " + assertion.Type)
+		return "", asked, invalidRequest("client_assertion_type is " + assertion.Type)
 	}
 	if text = form.Get("client_assertion"); text == "" {
-		return "", 0, invalidRequest("client_assertion is missing")
+		return "", asked, invalidRequest("client_assertion is missing")
 	}
-	scope, ok := readScope(form.Get("scope"))
+	asked, ok := readScope(form.Get("scope"))
 	if !ok {
-		return "", 0, &OAuthError{
-			Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope is a list of roles: custodian, clinician, researcher, auditor",
+		return "", asked, &OAuthError{
+			Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope is a list of roles (custodian, clinician, researcher, auditor) and of SMART scopes such as system/*.rs",
 		}
 	}
-	return text, scope, nil
+	return text, asked, nil
 }
 
-// readScope reads a list of roles of members; nothing means all that the member has.
-func readScope(text string) (set roleSet, ok bool) {
+// scopes is what a client asks for: roles of its own, and what it may do with FHIR resources.
+type scopes struct {
+	roles roleSet
+	smart string
+}
+
+// readScope reads a list of roles of members and of SMART scopes (system/ and user/: no patient launches a token here). No role
+// means all that the member has.
+func readScope(text string) (asked scopes, ok bool) {
 	if text == "" {
-		return memberRoles, true
+		return scopes{roles: memberRoles}, true
 	}
+	var smart []string
 	for name := range strings.SplitSeq(text, " ") {
-		r := setOf(Role(name)) & memberRoles
-		if r == 0 {
-			return 0, false
+		if r := setOf(Role(name)) & memberRoles; r != 0 {
+			asked.roles |= r
+			continue
 		}
-		set |= r
+		s, err := scope.Parse(name)
+		if err != nil || s.Level != "system" && s.Level != "user" {
+			return scopes{}, false
+		}
+		smart = append(smart, name)
 	}
-	return set, true
+	if asked.roles == 0 {
+		asked.roles = memberRoles
+	}
+	asked.smart = strings.Join(smart, " ")
+	return asked, true
 }
 
 // verify checks the assertion against the keys of the member's record on the ledger.

@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/label"
+	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/scope"
+)
+
+// item is one resource on its way, and what is known of it.
+type item struct {
+	raw      json.RawMessage
+	root     map[string]any
+	typ, id  string
+	parts    []policies.Resource // itself, then what it contains that is somebody's data
+	subjects []string
+	known    bool // whose data it is can be told
+	device   bool
+	flows    bool
+	hidden   bool  // decided, and not to be written
+	entry    entry // that it came in
+}
+
+// look reads a resource: what rules can ask about it, its labels, whose it is.
+func (p *Proxy) look(raw json.RawMessage) (*item, error) {
+	it := &item{raw: raw}
+	if err := json.Unmarshal(raw, &it.root); err != nil {
+		return nil, err
+	}
+	self, err := p.part(raw, it.root)
+	if err != nil {
+		return nil, err
+	}
+	it.typ, it.id = self.Type, self.ID
+	it.subjects, it.known = p.subjects(it.root)
+	_, refers := it.root["device"]
+	it.device = minimise.IsDevice(self, refers)
+	it.parts = []policies.Resource{self}
+	contained, _ := it.root["contained"].([]any) //nolint:errcheck // none
+	if len(contained) >= maxParts {
+		return nil, errContained
+	}
+	for _, c := range contained {
+		if err := p.contained(it, c); err != nil {
+			return nil, err
+		}
+	}
+	return it, nil
+}
+
+func (p *Proxy) part(raw []byte, root map[string]any) (policies.Resource, error) {
+	r, err := policies.ReadResource(root)
+	if err != nil {
+		return r, err
+	}
+	r.Labels, err = p.cfg.Labels.Read(raw)
+	return r, err
+}
+
+var errContained = errors.New("a contained resource cannot be read")
+
+// contained decides on what a resource contains as on a resource of its own: it could stand alone, and consents name types. What
+// is nobody's data by its type only adds its codes.
+func (p *Proxy) contained(it *item, v any) error {
+	root, ok := v.(map[string]any)
+	if !ok {
+		return errContained
+	}
+	raw, err := json.Marshal(root)
+	if err != nil {
+		return err
+	}
+	r, err := p.part(raw, root)
+	if err != nil {
+		return err
+	}
+	self := &it.parts[0]
+	if slices.Contains(public, r.Type) {
+		self.Codes = append(self.Codes, r.Codes...)
+		it.refer(p, root)
+		return nil
+	}
+	if r.Type == "Patient" || slices.Contains(whole, r.Type) || root["contained"] != nil {
+		it.known = false
+	}
+	r.ID = self.ID + "#" + strings.TrimPrefix(r.ID, "#")
+	if r.Date.Start == 0 && r.Date.End == 0 {
+		r.Date = self.Date
+	}
+	r.References, r.Authors = append(r.References, self.References...), append(r.Authors, self.Authors...)
+	it.parts = append(it.parts, r)
+	it.refer(p, root)
+	return nil
+}
+
+// refer adds the patients that a contained resource refers to.
+func (it *item) refer(p *Proxy, root map[string]any) {
+	ids, known := p.mentioned(root, nil)
+	it.known = it.known && known
+	for _, id := range ids {
+		it.subjects = add(it.subjects, id)
+	}
+}
+
+// release returns the resource as it flows: the elements that were asked for and that the purpose needs, its labels told, and the
+// server's own address replaced. false: the purpose needs nothing of the type.
+func (x *exchange) release(it *item) (json.RawMessage, bool, error) {
+	need, needs := x.p.cfg.Needs.Need(x.who.purpose, it.typ)
+	if !needs {
+		return nil, false, nil
+	}
+	out, _, err := minimise.Ask{Elements: x.act.ask.Elements, Summary: x.act.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
+	if err != nil {
+		return nil, false, err
+	}
+	if labels := it.parts[0].Labels; len(labels) > carried(it.root) {
+		var root map[string]json.RawMessage
+		if err := json.Unmarshal(out, &root); err != nil {
+			return nil, false, err
+		}
+		if err := label.Annotate(root, "security", labels...); err != nil {
+			return nil, false, err
+		}
+		if out, err = json.Marshal(root); err != nil {
+			return nil, false, err
+		}
+	}
+	return bytes.ReplaceAll(out, []byte(x.p.upstream.String()), []byte(x.p.base)), true, nil
+}
+
+func carried(root map[string]any) int {
+	meta, _ := root["meta"].(map[string]any) //nolint:errcheck // none
+	security, _ := meta["security"].([]any)  //nolint:errcheck // none
+	return len(security)
+}
+
+// inScope reports whether a scope allows this very resource.
+func (x *exchange) inScope(it *item) bool {
+	return x.who.scopes.Allows(x.act.scope, it.typ, func(p scope.Param) bool { return matches(it.root, p) })
+}
+
+// tokens are the parameters of scopes that are understood here, and the elements that they search. Any other matches nothing, so
+// a scope that names it grants nothing.
+var tokens = map[string]string{
+	"category": "category", "code": "code", "status": "status", "clinical-status": "clinicalStatus", "verification-status": "verificationStatus",
+	"type": "type", "intent": "intent", "class": "class", "vaccine-code": "vaccineCode",
+}
+
+// matches is FHIR's token search on one element: code, |code, system| or system|code.
+func matches(root map[string]any, p scope.Param) bool {
+	element, ok := tokens[p.Name]
+	if !ok {
+		return false
+	}
+	system, code, bound := strings.Cut(p.Value, "|")
+	if !bound {
+		system, code = "", p.Value
+	}
+	var found func(v any) bool
+	found = func(v any) bool {
+		switch v := v.(type) {
+		case string:
+			return !bound && v == code
+		case []any:
+			return slices.ContainsFunc(v, found)
+		case map[string]any:
+			if v["coding"] != nil {
+				return found(v["coding"])
+			}
+			return (!bound || text(v["system"]) == system) && (code == "" || text(v["code"]) == code)
+		}
+		return false
+	}
+	return found(root[element])
+}

@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/access"
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/policies"
+)
+
+// window is resources that are decided together: one request to package access for each patient.
+type window struct {
+	items   []*item
+	parts   int
+	bytes   int
+	answers []*access.Answer
+}
+
+// Bounds of a window: of what package access decides at once, and of memory.
+const (
+	maxParts = access.MaxResources
+	maxBytes = 4 << 20
+)
+
+// fits reports whether one more resource does. One that does not fit an empty window fits none.
+func (w *window) fits(it *item) bool {
+	return w.parts+len(it.parts) <= maxParts && (len(w.items) == 0 || w.bytes+len(it.raw) <= maxBytes)
+}
+
+func (w *window) add(it *item) {
+	w.items = append(w.items, it)
+	w.parts += len(it.parts)
+	w.bytes += len(it.raw)
+}
+
+// done ends the decisions of a window, when what it let through was written.
+func (w *window) done() {
+	for _, a := range w.answers {
+		a.Done()
+	}
+	w.answers = nil
+}
+
+// asking is a decision under way on some patient's resources of a window.
+type asking struct {
+	items   []*item
+	pending *access.Pending
+}
+
+// decide finds out what flows. When it returns, each decision is on record, durable. The caller calls done, whatever happens.
+func (x *exchange) decide(w *window, action string) error {
+	var under []asking
+	var first error
+	for _, patient := range x.patients(w) {
+		a, err := x.begin(w, patient, action)
+		if err != nil || a.pending == nil {
+			first = errors.Join(first, err)
+			a.settle(policies.Decision{})
+			continue
+		}
+		under = append(under, a)
+	}
+	for _, a := range under {
+		answer, err := a.pending.Wait(x.r.Context())
+		if err != nil {
+			first = errors.Join(first, err)
+			a.settle(policies.Decision{})
+			continue
+		}
+		w.answers = append(w.answers, answer)
+		a.settle(answer.Decision)
+	}
+	return first
+}
+
+// patients are those of a window of whom something may flow.
+func (x *exchange) patients(w *window) (ids []string) {
+	for _, it := range w.items {
+		it.flows = it.known && x.inScope(it)
+		for _, s := range it.subjects {
+			if it.flows {
+				ids = add(ids, s)
+			}
+		}
+	}
+	return ids
+}
+
+// begin asks for one patient. Nothing is pending when nobody knows the patient here; then nothing flows.
+func (x *exchange) begin(w *window, patient, action string) (asking, error) {
+	var a asking
+	req := x.who.request(action)
+	for _, it := range w.items {
+		if it.flows && slices.Contains(it.subjects, patient) {
+			a.items = append(a.items, it)
+			req.Resources = append(req.Resources, it.parts...)
+		}
+	}
+	h, ok := x.p.cfg.Handle(patient)
+	if !ok || len(a.items) == 0 { // none is left when all was withheld meanwhile, for another patient's sake
+		return a, nil
+	}
+	var err error
+	if req.Subject, err = x.p.cfg.Pseudonyms.Of(x.who.Member, h); err != nil {
+		return a, err
+	}
+	a.pending, err = x.p.cfg.Access.Begin(x.r.Context(), x.who.Requester, req, x.cut)
+	if consent.CodeOf(err) == consent.NotFound {
+		return a, nil
+	}
+	return a, err
+}
+
+func (who *requester) request(action string) api.AccessRequest {
+	return api.AccessRequest{
+		Actor: who.actor, Purpose: who.purpose, Action: consent.Coding{System: policies.SystemAction, Code: action},
+		Emergency: who.emergency, RequestID: who.requestID,
+	}
+}
+
+// settle keeps back what a decision does not permit. Of resources that come twice, in two versions say, each flows when all do:
+// decisions go by name.
+func (a *asking) settle(d policies.Decision) {
+	asked, permitted := map[string]int{}, map[string]int{}
+	for _, it := range a.items {
+		for _, r := range it.parts {
+			asked[r.Type+"/"+r.ID]++
+		}
+	}
+	for _, r := range d.Resources {
+		if d.Decision == policies.Permit && r.Decision == policies.Permit {
+			permitted[r.Type+"/"+r.ID]++
+		}
+	}
+	for _, it := range a.items {
+		it.flows = it.flows && !slices.ContainsFunc(it.parts, func(r policies.Resource) bool {
+			return permitted[r.Type+"/"+r.ID] < asked[r.Type+"/"+r.ID]
+		})
+	}
+}
+
+// cutOff reports whether a revocation was acknowledged while a window was decided. Then nothing of it may be written.
+func (w *window) cutOff() bool {
+	return slices.ContainsFunc(w.answers, (*access.Answer).CutOff)
+}
