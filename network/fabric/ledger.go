@@ -31,8 +31,8 @@ type Config struct {
 	Copy          embedded.Config // of the own copy, made with embedded.InitCopy
 	Genesis       consent.Message // put on a channel that has none; a channel with another one is refused
 
-	Batch    int           // messages in a transaction; 0 means 128, at most wire.MaxBatch
-	Linger   time.Duration // wait for company; 0 means 4 ms
+	Batch    int           // messages in a transaction; 0 means 256, at most wire.MaxBatch
+	Linger   time.Duration // wait for company; 0 means 25 ms, an eighth of what a block takes
 	Lanes    int           // transactions of a lane that are being endorsed at a time; 0 means 2
 	Endorse  time.Duration // limit of one endorsement; 0 means 10 s
 	Commit   time.Duration // wait for a submitted transaction before its outcome is Unknown; 0 means 20 s
@@ -49,8 +49,8 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	c.Batch = min(or(c.Batch, 128), wire.MaxBatch)
-	c.Linger, c.Lanes = or(c.Linger, 4*time.Millisecond), or(c.Lanes, 2)
+	c.Batch = min(or(c.Batch, wire.MaxBatch), wire.MaxBatch)
+	c.Linger, c.Lanes = or(c.Linger, 25*time.Millisecond), or(c.Lanes, 2)
 	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 20*time.Second)
 	c.Attempts, c.Beat = or(c.Attempts, 12), or(c.Beat, time.Second)
 	c.Copy.Copy, c.Copy.Now = true, c.Now

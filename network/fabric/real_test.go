@@ -1,52 +1,33 @@
 package fabric_test
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/hex"
+	"io"
+	"net"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/network/fabric/launch"
+	"github.com/volens-ledger/volens/network/fabric/launch/launchtest"
 	"github.com/volens-ledger/volens/network/networktest"
 )
-
-// real is the running network of VOLENS_FABRIC_NETWORK; without it the test is skipped. `make test-fabric` brings one up.
-func real(t testing.TB) *launch.Network { //nolint:predeclared // as opposed to the fake one
-	t.Helper()
-	dir := os.Getenv("VOLENS_FABRIC_NETWORK")
-	if dir == "" {
-		t.Skip("VOLENS_FABRIC_NETWORK names no running network")
-	}
-	n, err := launch.Open(launch.Config{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-// fresh deploys a ledger of its own on the network and returns its chaincode name.
-func fresh(t testing.TB, n *launch.Network) string {
-	t.Helper()
-	var b [6]byte
-	_, _ = rand.Read(b[:])
-	name := "t" + hex.EncodeToString(b[:])
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := n.Deploy(ctx, name); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
 
 // profileOf is an organisation's profile for a ledger on the network.
 func profileOf(t testing.TB, n *launch.Network, org, chaincode string) fabric.Profile {
 	t.Helper()
-	p, err := fabric.ReadProfile(n.Profile(org))
+	return profileAt(t, n.Profile(org), chaincode)
+}
+
+func profileAt(t testing.TB, path, chaincode string) fabric.Profile {
+	t.Helper()
+	p, err := fabric.ReadProfile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,25 +35,215 @@ func profileOf(t testing.TB, n *launch.Network, org, chaincode string) fabric.Pr
 	return p
 }
 
-// realGate is a gate of an organisation on the network.
-func realGate(t testing.TB, p fabric.Profile, genesis consent.Message) *gate {
-	t.Helper()
-	h := newGate(t, genesis, p.Organizations(), func(t testing.TB) fabric.Channel {
+// dialer makes channels of a profile.
+func dialer(p fabric.Profile) func(t testing.TB) fabric.Channel {
+	return func(t testing.TB) fabric.Channel {
 		t.Helper()
 		c, err := fabric.Dial(p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
-	})
+	}
+}
+
+// realGate is a gate of an organisation on the network.
+func realGate(t testing.TB, p fabric.Profile, genesis consent.Message) *gate {
+	t.Helper()
+	h := newGate(t, genesis, p.Organizations(), dialer(p))
 	h.cfg.Beat = time.Second
 	return h
 }
 
-func TestFabricNetwork(t *testing.T) {
-	n := real(t)
+func TestOnFabric(t *testing.T) {
 	networktest.Run(t, func(t *testing.T, genesis consent.Message) networktest.Host {
 		t.Helper()
-		return realGate(t, profileOf(t, n, strings.ToLower(hospital), fresh(t, n)), genesis).start(t)
+		n, chaincode := launchtest.Shared(t)
+		return realGate(t, profileOf(t, n, hospital, chaincode), genesis).start(t)
 	})
+}
+
+// proxy passes bytes on between a gateway and a peer or orderer, until it is cut.
+type proxy struct {
+	t      testing.TB
+	listen net.Listener
+	target string
+
+	mu    sync.Mutex
+	cut   bool
+	conns []net.Conn
+}
+
+func newProxy(t testing.TB, target string) *proxy {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{t: t, listen: l, target: target}
+	go p.serve()
+	t.Cleanup(func() { _ = l.Close(); p.set(true) })
+	return p
+}
+
+func (p *proxy) serve() {
+	for {
+		in, err := p.listen.Accept()
+		if err != nil {
+			return
+		}
+		out, err := new(net.Dialer).Dial("tcp", p.target)
+		p.mu.Lock()
+		if err != nil || p.cut {
+			_ = in.Close()
+			p.mu.Unlock()
+			continue
+		}
+		p.conns = append(p.conns, in, out)
+		p.mu.Unlock()
+		go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+		go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
+	}
+}
+
+// set cuts every connection and refuses new ones, or lets them through again.
+func (p *proxy) set(cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = cut
+	if cut {
+		for _, c := range p.conns {
+			_ = c.Close()
+		}
+		p.conns = nil
+	}
+}
+
+// partitioned is a profile whose gateway reaches everything through proxies.
+func partitioned(t testing.TB, p fabric.Profile) (fabric.Profile, []*proxy) {
+	t.Helper()
+	b, err := os.ReadFile(p.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	var all []*proxy
+	names := slices.Clone(p.Orderers)
+	for _, name := range p.Peers {
+		names = append(names, name)
+	}
+	for _, name := range names {
+		x := newProxy(t, name)
+		text = strings.ReplaceAll(text, name, x.listen.Addr().String())
+		all = append(all, x)
+	}
+	path := filepath.Join(t.TempDir(), "profile.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return profileAt(t, path, p.Chaincode), all
+}
+
+// city is a town on a real network of its own.
+type city struct {
+	*town
+	net *launch.Network
+}
+
+func newCity(t *testing.T, n *launch.Network, p fabric.Profile) *city {
+	t.Helper()
+	towns++
+	w, genesis := consenttest.NewWorld(t.Name())
+	w.Now = consent.Millis(time.Now().UnixMilli())
+	g := realGate(t, p, genesis)
+	g.cfg.Commit = 10 * time.Second
+	g.start(t)
+	s := &city{&town{t, nil, w, g}, n}
+	for _, m := range w.Members() {
+		s.must(g, m)
+	}
+	return s
+}
+
+// until waits for ok, a minute at most.
+func (s *city) until(what string, ok func() bool) {
+	s.Helper()
+	end := time.Now().Add(time.Minute)
+	for !ok() {
+		if time.Now().After(end) {
+			s.Fatalf("%s: not within a minute; %v behind", what, s.g.l.Behind())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// The faults that one network is put through, one after the other. Each leaves it whole.
+func TestFaults(t *testing.T) {
+	n := launchtest.Network(t, launch.Config{})
+	p, cuts := partitioned(t, profileOf(t, n, hospital, launch.Chaincode))
+	s := newCity(t, n, p)
+	s.unwilling()
+	s.slowOrderer()
+	s.partition(cuts)
+}
+
+// unwilling: the hospital's chaincode does not answer. Patients can revoke all the same; nobody can grant.
+func (s *city) unwilling() {
+	p := s.subject()
+	m := s.grant(p)
+	s.must(s.g, m)
+	p.Moved(m)
+	s.kill("cc-hospital")
+	began := time.Now()
+	s.must(s.g, p.RevokeAll())
+	s.Logf("revoked without the hospital after %v", time.Since(began).Round(time.Millisecond))
+	s.raise("cc-hospital")
+	q := s.subject()
+	s.must(s.g, s.grant(q))
+}
+
+// slowOrderer: an orderer that is stopped delays and loses nothing.
+func (s *city) slowOrderer() {
+	if err := s.net.Pause("o2"); err != nil {
+		s.Fatal(err)
+	}
+	began := time.Now()
+	p := s.subject()
+	s.must(s.g, s.grant(p))
+	s.Logf("three messages with an orderer stopped took %v", time.Since(began).Round(time.Millisecond))
+	if err := s.net.Resume("o2"); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// partition: a gateway that reaches nobody says how old its state is, and is fresh again by itself.
+func (s *city) partition(cuts []*proxy) {
+	const bound = 5 * time.Second
+	for _, c := range cuts {
+		c.set(true)
+	}
+	began := time.Now()
+	s.until("cut off", func() bool { return s.g.l.Behind() > bound })
+	s.Logf("stale %v after the cut", time.Since(began).Round(time.Millisecond))
+	for _, c := range cuts {
+		c.set(false)
+	}
+	began = time.Now()
+	s.until("connected again", func() bool { return s.g.l.Behind() < bound })
+	s.Logf("fresh %v after the connection was back", time.Since(began).Round(time.Millisecond))
+	s.subject()
+}
+
+func (s *city) kill(name string) {
+	s.Helper()
+	if err := s.net.Kill(launchtest.Context(s), name); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *city) raise(name string) {
+	s.Helper()
+	if err := s.net.Start(launchtest.Context(s), name); err != nil {
+		s.Fatal(err)
+	}
 }
