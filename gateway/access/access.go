@@ -260,23 +260,28 @@ func check(req api.AccessRequest) error {
 // question is the request as the evaluator sees it.
 func question(who Requester, req api.AccessRequest, custodian consent.MemberID, now consent.Millis) policies.Request {
 	q := policies.Request{
-		Actors: []string{"Organization/" + string(who.Member)}, Action: req.Action, Purpose: req.Purpose,
+		Actors: make([]string, 1, 3+2*len(req.Actor.Groups)), Roles: make([]consent.Coding, len(who.Roles)), Action: req.Action, Purpose: req.Purpose,
 		Categories: req.Categories, ResourceTypes: req.ResourceTypes, Resources: req.Resources, Now: now,
 	}
 	if q.Action.Code == "" {
 		q.Action.Code = "access"
 	}
-	for _, r := range append([]string{req.Actor.Reference}, req.Actor.Groups...) {
+	q.Actors[0] = "Organization/" + string(who.Member)
+	person := func(r string) {
 		if r == "" {
-			continue
+			return
 		}
 		q.Actors = append(q.Actors, string(who.Member)+":"+r)
 		if who.Member == custodian { // its own records name its own people without a prefix
 			q.Actors = append(q.Actors, r)
 		}
 	}
-	for _, r := range who.Roles {
-		q.Roles = append(q.Roles, consent.Coding{Code: r})
+	person(req.Actor.Reference)
+	for _, r := range req.Actor.Groups {
+		person(r)
+	}
+	for i, r := range who.Roles {
+		q.Roles[i].Code = r
 	}
 	return q
 }
@@ -306,9 +311,11 @@ func (s *Service) use(who Requester, req api.AccessRequest, q policies.Request, 
 	for _, name := range sortedKeys(d.Sentence.Params) {
 		u.Sentence.Params = append(u.Sentence.Params, proof.Param{Name: name, Value: d.Sentence.Params[name]})
 	}
+	u.Reasons = slices.Grow(u.Reasons, len(d.Reasons))
 	for _, r := range d.Reasons {
 		u.Reasons = append(u.Reasons, proof.Reason(r))
 	}
+	u.Resources = slices.Grow(u.Resources, len(req.Resources))
 	for _, t := range req.ResourceTypes {
 		u.ResourceTypes = append(u.ResourceTypes, t.Code)
 	}

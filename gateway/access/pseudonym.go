@@ -16,11 +16,19 @@ import (
 // exists, and no two handles share one. The text form is 32 lower-case hex digits.
 type Pseudonyms struct {
 	secret [32]byte
-	blocks *sync.Map // consent.MemberID to cipher.Block; members are few
+	known  *blocks
+}
+
+// blocks are the members' ciphers. Members are few.
+type blocks struct {
+	mu  sync.RWMutex
+	all map[consent.MemberID]cipher.Block
 }
 
 // NewPseudonyms uses the gateway's secret. Losing it makes every pseudonym worthless; showing it links them.
-func NewPseudonyms(secret [32]byte) Pseudonyms { return Pseudonyms{secret, new(sync.Map)} }
+func NewPseudonyms(secret [32]byte) Pseudonyms {
+	return Pseudonyms{secret, &blocks{all: map[consent.MemberID]cipher.Block{}}}
+}
 
 var errPseudonym = consent.Errorf(consent.Malformed, "a subject is named by the pseudonym that the custodian gave you: 32 lower-case hex digits")
 
@@ -50,17 +58,22 @@ func (p Pseudonyms) Handle(m consent.MemberID, pseudonym string) (consent.Subjec
 }
 
 func (p Pseudonyms) block(m consent.MemberID) (cipher.Block, error) {
-	if b, ok := p.blocks.Load(m); ok {
-		return b.(cipher.Block), nil //nolint:errcheck,forcetypeassert // only blocks are stored
+	p.known.mu.RLock()
+	b, ok := p.known.all[m]
+	p.known.mu.RUnlock()
+	if ok {
+		return b, nil
 	}
 	key, err := hkdf.Key(sha256.New, p.secret[:], nil, "volens/pseudonym/1/"+string(m), 32)
 	if err != nil {
 		return nil, fmt.Errorf("make a member's pseudonym key: %w", err)
 	}
-	b, err := aes.NewCipher(key)
+	b, err = aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("make a member's pseudonym key: %w", err)
 	}
-	p.blocks.Store(m, b)
+	p.known.mu.Lock()
+	defer p.known.mu.Unlock()
+	p.known.all[m] = b
 	return b, nil
 }
