@@ -80,7 +80,7 @@ Begin with "volens demo", which runs a small world on this machine, or "volens d
 	}
 	add("start", demoCommand(env))
 	add("people", append(cli.Commands(env), cli.Verify(env))...)
-	add("operate", serveCommand(), ledgerCommand(), networkCommand(), policyCommand(env), benchCommand())
+	add("operate", serveCommand(), proxyCommand(), ledgerCommand(), networkCommand(), policyCommand(env), benchCommand())
 	root.AddCommand(versionCommand(env), exitCodesTopic(), debugCommand())
 	return root
 }

@@ -30,9 +30,16 @@ type serving struct {
 	genesis, custodian, key string
 	ledger, profile         string
 	backups, logForm        string
+	started                 func(context.Context, *node.Node) error // nil: there is nothing more to start
 }
 
 func serveCommand() *cobra.Command {
+	c, _ := newServe()
+	return c
+}
+
+// newServe is the command and its flags, for commands that serve and more.
+func newServe() (*cobra.Command, *serving) {
 	s := &serving{}
 	c := &cobra.Command{
 		Use: "serve", Short: "Run a node: a ledger and its gateway",
@@ -68,7 +75,7 @@ there while the node goes on serving.`,
 	f.DurationVar(&s.cfg.MaxStale, "max-stale", 0, "age of what is known of the ledger after which everything is denied (default 2s, on Fabric 5s)")
 	f.StringVar(&s.backups, "backups", "", "folder for the backups that SIGUSR1 makes")
 	f.StringVar(&s.logForm, "log", "", "text or json (default text on a terminal, else json)")
-	return c
+	return c, s
 }
 
 func (s *serving) run(c *cobra.Command) error {
@@ -102,7 +109,12 @@ func (s *serving) run(c *cobra.Command) error {
 	}
 	s.cfg.Log.Info("ready", slog.String("url", n.URL()), slog.Uint64("position", uint64(n.Ledger.Position())),
 		slog.Int64("uses", n.Uses.Count()), slog.String("version", s.cfg.Version), slog.Duration("took", time.Since(began)))
-	err = s.wait(c.Context(), n)
+	if s.started != nil {
+		err = s.started(c.Context(), n)
+	}
+	if err == nil {
+		err = s.wait(c.Context(), n)
+	}
 	s.cfg.Log.Info("stopping")
 	return storage(errors.Join(err, n.Close(context.WithoutCancel(c.Context()))))
 }
