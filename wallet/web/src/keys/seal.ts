@@ -100,7 +100,7 @@ export async function stretch(password: string, kdf: Kdf): Promise<CryptoKey> {
       throw new VolensError("corrupt", "the vault asks for a key derivation out of bounds");
     }
     const raw = await scryptAsync(secret, salt, { N: 2 ** kdf.logN, r: 8, p: 1, dkLen: KEY, asyncTick: 100 });
-    return gcmKey(raw as Bytes);
+    return gcmKey(raw);
   }
   if (kdf.rounds < PBKDF2_ROUNDS || kdf.rounds > MAX_ROUNDS) {
     throw new VolensError("corrupt", "the vault asks for a key derivation out of bounds");

@@ -146,6 +146,6 @@ export function trusted<T>(code: "roster" | "receipt" | "proof" | "pinned" | "in
 
 /** receiptOf takes a receipt from the wire, where its position is a number. */
 export function receiptOf(wire: unknown): Receipt {
-  const r = wire as Receipt & { proof: Hash[] | null };
-  return { ...r, position: String(r.position), proof: (r.proof as Hash[] | null) ?? [] };
+  const r = wire as Omit<Receipt, "position" | "proof"> & { position: number | string; proof: Hash[] | null };
+  return { ...r, position: String(r.position), proof: r.proof ?? [] };
 }

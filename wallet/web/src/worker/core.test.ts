@@ -41,7 +41,7 @@ function gateway(routes: Record<string, Route>): { fetch: typeof fetch; asked: {
     const out = route(init.body === undefined ? undefined : JSON.parse(init.body as string), new Headers(init.headers));
     return Promise.resolve(out instanceof Response ? out : Response.json(out));
   };
-  return { fetch: answer as typeof fetch, asked };
+  return { fetch: answer, asked };
 }
 
 function problem(status: number, code: string): Response {

@@ -148,7 +148,7 @@ function wallet(cx: Context, drafts: Drafts): Wallet {
     sign: (draft) => drafts.sign(draft),
     discard: async (draft) => drafts.discard(draft),
     me: async (handle) => {
-      const me = await cx.as<Me & { delegations: Me["delegations"] | null }>(cx.subject(handle), "/v1/me");
+      const me = await cx.as<Omit<Me, "delegations"> & { delegations: Me["delegations"] | null }>(cx.subject(handle), "/v1/me");
       return { ...me, delegations: me.delegations ?? [] };
     },
     consents: (handle) => consents(cx, cx.subject(handle)),

@@ -57,14 +57,15 @@ export class Follower {
   }
 
   private async run(handle: Handle, signal: AbortSignal): Promise<void> {
+    const stopped = (): boolean => signal.aborted;
     let wait = FIRST_WAIT;
-    while (!signal.aborted) {
+    while (!stopped()) {
       try {
         await this.once(handle, signal, () => {
           wait = FIRST_WAIT;
         });
       } catch (error) {
-        if (signal.aborted || (isVolensError(error) && ["locked", "subject", "unauthorized", "erased"].includes(error.code))) {
+        if (stopped() || (isVolensError(error) && ["locked", "subject", "unauthorized", "erased"].includes(error.code))) {
           break;
         }
       }
@@ -72,7 +73,7 @@ export class Follower {
       await new Promise((resolve) => setTimeout(resolve, wait));
       wait = Math.min(wait * 2, LONGEST_WAIT);
     }
-    if (!signal.aborted) {
+    if (!stopped()) {
       this.open.delete(handle);
     }
   }

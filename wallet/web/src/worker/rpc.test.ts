@@ -55,7 +55,7 @@ describe("the way to the gateway", () => {
     expect(n).toBe(1);
   });
   it("turns problems into errors with their code", async () => {
-    const say = (r: Response) => new Http("https://a.example", (() => Promise.resolve(r)) as typeof fetch, now).json("/x");
+    const say = (r: Response) => new Http("https://a.example", (() => Promise.resolve(r)), now).json("/x");
     await expect(say(Response.json({ code: "rate-limited", title: "t", detail: "wait" }, { status: 429, headers: { "Retry-After": "7" } }))).rejects.toMatchObject({
       code: "rate-limited", detail: "wait", retryAfter: 7,
     });
