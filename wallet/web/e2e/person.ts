@@ -51,15 +51,15 @@ export class Person {
     await this.page.getByRole("button", { name }).first().click();
   }
 
-  /** look checks the page with axe, keeps a picture of it, and demands that nothing forbidden has happened. */
+  /** look checks the page with axe and keeps a picture of it. */
   async look(name: string): Promise<void> {
     await expect(this.page.locator(".v-wait")).toHaveCount(0);
     const { violations } = await new AxeBuilder({ page: this.page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
     await this.page.screenshot({ path: `${import.meta.dirname}/artefacts/${name}.png`, fullPage: true });
-    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`)).toEqual([]);
-    expect(this.faults).toEqual([]);
+    for (const v of violations) this.faults.push(`${name}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
   }
 
+  /** leave demands that nothing forbidden has happened: no policy violation, no other origin, no error, no barrier. */
   async leave(): Promise<void> {
     expect(this.faults).toEqual([]);
     await this.context.close();

@@ -7,10 +7,11 @@ export default defineConfig({
   globalSetup: "./world.ts",
   workers: 1,
   fullyParallel: false,
-  timeout: 90_000,
+  timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: [["list"]],
   use: {
+    actionTimeout: 20_000,
     browserName: "chromium",
     locale: "en-GB",
     timezoneId: "Europe/Madrid",

@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { Suspense, useEffect, useRef } from 'react';
+import { Suspense } from 'react';
 import { useLocation } from 'wouter';
 
 import type { Volens } from '../api/volens.ts';
@@ -28,7 +28,6 @@ export function App({ volens }: { volens: Volens }) {
           <main className="v-main" id="main" tabIndex={-1}>
             <Boundary key={path}>
               <Suspense fallback={<Wait />}>
-                <Arrival path={path} />
                 <Pages />
               </Suspense>
             </Boundary>
@@ -40,20 +39,4 @@ export function App({ volens }: { volens: Volens }) {
      </WalletProvider>
     </QueryClientProvider>
   );
-}
-
-/** On a new page the reader's place is the page's heading, as it would be after loading a page from a server. */
-function Arrival({ path }: { path: string }) {
-  const first = useRef(true);
-  useEffect(() => {
-    if (first.current) {
-      first.current = false;
-      return;
-    }
-    window.scrollTo(0, 0);
-    const heading = document.querySelector<HTMLElement>('main h1') ?? document.getElementById('main');
-    heading?.setAttribute('tabindex', '-1');
-    heading?.focus();
-  }, [path]);
-  return null;
 }

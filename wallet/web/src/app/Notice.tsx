@@ -13,7 +13,7 @@ export function Notice() {
   const handles = standing.subjects.map((s) => s.handle).join(" ");
   useEffect(() => {
     if (handles === "") return undefined;
-    for (const handle of handles.split(" ")) void volens.follow(handle);
+    for (const handle of handles.split(" ")) volens.follow(handle).catch(() => undefined); // without a connection there is no news
     let timer = 0;
     const stop = volens.listen((event) => {
       if (event.type !== "notice" || !noticesWanted()) return;

@@ -6,13 +6,25 @@ import { Link } from 'wouter';
 import { useSay } from './Live';
 import { faultOf } from './fault';
 
-/** Title is the page's only first-level heading; it names the browser's tab too. */
+/** The first page leaves the focus where the browser puts it, at the top. */
+let arrived = false;
+
+/** Title is the page's only first-level heading; it names the browser's tab too. A new page or step takes the focus to it, as
+ * loading a page from a server would. */
 export function Title({ children, caption }: { children: string; caption?: string | undefined }) {
   useEffect(() => {
     document.title = `${children} – Volens`;
   }, [children]);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (arrived) {
+      window.scrollTo(0, 0);
+      heading.current?.focus({ preventScroll: true });
+    }
+    arrived = true;
+  }, []);
   return (
-    <h1 className="nhsuk-heading-l">
+    <h1 className="nhsuk-heading-l" ref={heading} tabIndex={-1}>
       {caption !== undefined && <span className="nhsuk-caption-l">{caption} </span>}
       {children}
     </h1>

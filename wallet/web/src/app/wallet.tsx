@@ -41,7 +41,7 @@ export function WalletProvider({ volens, waiting, children }: { volens: Volens; 
     });
   }, [volens, look, queries]);
   const unlocked = standing?.status.unlocked ?? false;
-  useEffect(() => (unlocked ? watchInput(() => void volens.vault.touch()) : undefined), [unlocked, volens]);
+  useEffect(() => (unlocked ? watchInput(() => void volens.vault.touch().catch(() => undefined)) : undefined), [unlocked, volens]);
   const device = useMemo(() => (standing === null ? null : { volens, standing, look }), [volens, standing, look]);
   if (device === null) return waiting;
   return <DeviceContext value={device}>{children}</DeviceContext>;

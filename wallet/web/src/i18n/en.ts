@@ -644,6 +644,8 @@ export const en = {
     ask: 'Send the question',
     asked: 'The patient was asked',
     askedState: 'The answer decides from the moment the patient gives it. Ask for the data to see it.',
+    whole: 'The whole record',
+    patientReads: 'The patient reads',
     auditWhat: 'What you look at is itself on record, and the patients see it.',
     log: { uses: 'Log of uses', ledger: 'Ledger' },
     checkpointWhat: 'Get the newest signed state, check the signature here, and prove that it holds all that this device saw before.',

@@ -653,6 +653,8 @@ export const es: Words = {
     ask: "Enviar la pregunta",
     asked: "Se ha preguntado al paciente",
     askedState: "La respuesta vale desde que el paciente la da. Pida los datos para verla.",
+    whole: "Toda la historia",
+    patientReads: "El paciente lee",
     auditWhat: "Lo que usted mira también queda registrado, y los pacientes lo ven.",
     log: { uses: "Registro de usos", ledger: "Registro de permisos" },
     checkpointWhat: "Traiga el estado firmado más nuevo, compruebe aquí la firma y pruebe que contiene todo lo que este aparato vio antes.",

@@ -1,27 +1,33 @@
 import { Button, Textarea } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useLocation } from "wouter";
 
-import { Box, Code, Fault, Go, Rows, Title, Wait } from "../app/parts";
+import { Box, Code, Fault, Rows, Title, Wait } from "../app/parts";
 import { useDevice } from "../app/wallet";
 import { Signing } from "./Signing";
 
 /** The invitation of an address like https://hospital.example/enrol#volens1:… or the invitation itself. */
 const bare = (text: string): string => text.trim().replace(/^https?:\/\/[^#]*#/, "");
 
-type Step = { at: "paste" } | { at: "claim"; server: string; handle: string } | { at: "done" };
+type Step = { at: "paste" } | { at: "claim"; server: string; handle: string } | { at: "done"; custodian: string };
 
 /** Enrol links the wallet with a record at a hospital, by the hospital's invitation. */
 export default function Enrol() {
   const { t } = useTranslation();
-  const { volens, look, standing } = useDevice();
+  const { volens, look } = useDevice();
+  const [, go] = useLocation();
   const [text, setText] = useState(() => decodeURIComponent(window.location.hash.slice(1)));
   const [step, setStep] = useState<Step>({ at: "paste" });
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const finish = async () => {
     window.history.replaceState(null, "", "/enrol"); // the code is spent; it need not stay in the address
-    setStep({ at: "done" });
+    const known = await volens.wallet.subjects();
+    setStep({ at: "done", custodian: known.at(-1)?.custodianName ?? "" });
+  };
+  const leave = async () => {
+    go("/");
     await look();
   };
   const read = async () => {
@@ -43,11 +49,13 @@ export default function Enrol() {
   if (step.at === "done") {
     return (
       <>
-        <Title>{t("enrol.doneTitle", { custodian: standing.subjects.at(-1)?.custodianName ?? "…" })}</Title>
+        <Title>{t("enrol.doneTitle", { custodian: step.custodian })}</Title>
         <Box mood="good">
           <p>{t("enrol.doneWhat")}</p>
         </Box>
-        <Go to="/">{t("app.continue")}</Go>
+        <Button onClick={leave} type="button">
+          {t("app.continue")}
+        </Button>
       </>
     );
   }

@@ -61,7 +61,7 @@ export function Bars({ entries, names, title }: { entries: readonly { requester:
         ))}
       </div>
       <Fold title={t("uses.table")}>
-        <div aria-label={title} className="v-scroll" role="region" tabIndex={0}>
+        <div aria-label={t("uses.table")} className="v-scroll" role="region" tabIndex={0}>
           <table className="nhsuk-table">
             <thead>
               <tr>

@@ -28,10 +28,11 @@ interface KindsProps {
   types: readonly string[];
   onSome(some: boolean): void;
   onTypes(types: readonly string[]): void;
+  staff?: boolean; // the words are for somebody else than the patient
 }
 
 /** Kinds chooses the whole record or some kinds of data. */
-export function Kinds({ all, some, types, onSome, onTypes }: KindsProps) {
+export function Kinds({ all, some, types, onSome, onTypes, staff }: KindsProps) {
   const { t } = useTranslation();
   const say = useSayings();
   const list = all ?? kinds;
@@ -41,7 +42,7 @@ export function Kinds({ all, some, types, onSome, onTypes }: KindsProps) {
       {all === null && (
         <Radios idPrefix="data" legend={t("give.data")} legendProps={{ size: "s" }} name="data">
           <Radios.Item checked={!some} onChange={() => onSome(false)} value="all">
-            {t("give.all")}
+            {t(staff === true ? "desk.whole" : "give.all")}
           </Radios.Item>
           <Radios.Item checked={some} onChange={() => onSome(true)} value="some">
             {t("give.some")}

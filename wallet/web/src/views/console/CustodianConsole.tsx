@@ -1,4 +1,4 @@
-import { Button, FileUpload, Select, TextInput } from "nhsuk-react-components";
+import { Button, Select, TextInput } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
@@ -9,7 +9,7 @@ import { useMembers, useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
 import { after, Kinds, Until, useNow } from "../fields";
 import { Desk } from "./Desk";
-import { PurposeSelect, useTask } from "./parts";
+import { FileField, PurposeSelect, useTask } from "./parts";
 import { QR } from "./QR";
 
 /** CustodianConsole is where a hospital opens records for patients' wallets, and enters consents that came on paper. */
@@ -176,17 +176,13 @@ function Attest({ localId }: { localId: string }) {
           ))}
         </Select>
         <PurposeSelect onValue={setPurpose} value={purpose} />
-        <Kinds all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
+        <Kinds staff all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
         <Until latest={null} now={now} onValue={setUntil} value={until} />
-        <FileUpload
+        <FileField
           hint={t("desk.paperHint")}
           id="paper"
           label={t("desk.paper")}
-          name="paper"
-          onChange={(e) => {
-            const file = e.currentTarget.files?.[0];
-            if (file !== undefined) void file.arrayBuffer().then((b) => crypto.subtle.digest("SHA-256", b)).then((h) => setEvidence(hex(h)));
-          }}
+          onFile={(file) => void file.arrayBuffer().then((b) => crypto.subtle.digest("SHA-256", b)).then((h) => setEvidence(hex(h)))}
         />
         {evidence !== "" && (
           <p>

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Button, FileUpload } from "nhsuk-react-components";
+import { Button } from "nhsuk-react-components";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
 import { Box, Code, Fault, Title, Wait } from "../../app/parts";
 import { useDevice } from "../../app/wallet";
 import { PasswordField } from "../Unlock";
+import { FileField } from "./parts";
 
 /** Who is signed in for an organisation. */
 export interface Session {
@@ -168,16 +169,7 @@ function AddKey({ exists, busy, onAdd }: { exists: boolean; busy: boolean; onAdd
       }}
     >
       <h2 className="nhsuk-heading-m">{t("desk.add")}</h2>
-      <FileUpload
-        hint={t("desk.fileHint")}
-        id="key-file"
-        label={t("desk.file")}
-        name="key-file"
-        onChange={(e) => {
-          const file = e.currentTarget.files?.[0];
-          if (file !== undefined) void file.text().then(setText);
-        }}
-      />
+      <FileField hint={t("desk.fileHint")} id="key-file" label={t("desk.file")} onFile={(file) => void file.text().then(setText)} />
       {!exists && (
         <>
           <p>{t("desk.passwordWhat")}</p>

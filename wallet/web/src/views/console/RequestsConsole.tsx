@@ -82,7 +82,7 @@ function AskData({ subject }: { subject: string }) {
             <TextInput id="reason" label={t("uses.reason")} name="reason" onChange={(e) => setReason(e.currentTarget.value)} value={reason} />
           </>
         )}
-        <Kinds all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
+        <Kinds staff all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
         <TextInput hint={t("desk.personHint")} id="person" label={t("uses.actors")} name="person" onChange={(e) => setPerson(e.currentTarget.value)} value={person} />
         <TextInput hint={t("desk.studyHint")} id="study" label={t("desk.study")} name="study" onChange={(e) => setStudy(e.currentTarget.value)} value={study} />
         <div className="v-actions">
@@ -110,7 +110,9 @@ function Answer({ access: a, purpose }: { access: Access; purpose: string }) {
   const withheld = a.resources.filter((r) => r.decision !== "permit");
   return (
     <Box level={3} mood={permit ? "good" : "bad"} title={t(permit ? "uses.permit" : "uses.deny")}>
-      <p>{say.sentence(a.decision, a.sentence.code, purpose)}</p>
+      <p>
+        {t("desk.patientReads")}: <q>{say.sentence(a.decision, a.sentence.code, purpose)}</q>
+      </p>
       <Rows
         rows={[
           a.use !== undefined && [t("uses.record"), f.number(Number(a.use.index))],
@@ -184,7 +186,7 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
         }}
       >
         <PurposeSelect onValue={setPurpose} value={purpose} />
-        <Kinds all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
+        <Kinds staff all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
         <Until latest={null} now={now} onValue={setUntil} value={until} />
         <Textarea dir="auto" hint={t("desk.textHint")} id="text" label={t("desk.text")} name="text" onChange={(e) => setText(e.currentTarget.value)} rows={5} value={text} />
         <Button disabled={task.busy || subject === "" || text.trim() === ""} type="submit">
@@ -196,7 +198,7 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
         {asked.map((r) => (
           <Box key={r.id} level={3} mood="good" title={t("desk.asked")}>
             <p>
-              <Tag modifier="yellow">{t(r.answered === "0" ? "ask.waiting" : "ask.answered")}</Tag> {t("ask.on", { when: f.dateTime(Number(r.time)) })}
+              <Tag modifier="yellow">{t(r.answered === "0" ? "desk.states.opened" : "ask.answered")}</Tag> {t("ask.on", { when: f.dateTime(Number(r.time)) })}
             </p>
             <blockquote className="v-quote" dir="auto">
               {r.text}
