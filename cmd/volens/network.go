@@ -159,10 +159,10 @@ func (f *networkFlags) build(c *cobra.Command) error {
 			return err
 		}
 	}
-	out, began, said := c.ErrOrStderr(), time.Now(), time.Time{}
+	out, began, said, last := c.ErrOrStderr(), time.Now(), time.Time{}, ""
 	err := launch.Build(c.Context(), tools, f.bin, func(step string, done, total int) {
-		if now := time.Now(); now.Sub(said) >= 2*time.Second || done == total {
-			said = now
+		if now := time.Now(); step != last || now.Sub(said) >= 2*time.Second {
+			said, last = now, step
 			_, _ = fmt.Fprintf(out, "%6.1f s  %s%s\n", now.Sub(began).Seconds(), step, share(done, total)) //nolint:errcheck // progress
 		}
 	})
@@ -173,8 +173,11 @@ func (f *networkFlags) build(c *cobra.Command) error {
 }
 
 func share(done, total int) string {
-	if total == 0 {
+	switch {
+	case done == 0:
 		return ""
+	case total == 0:
+		return fmt.Sprintf(": %d", done)
 	}
 	return fmt.Sprintf(": %d of %d packages", done, total)
 }
@@ -269,12 +272,12 @@ func networkLogs(f *networkFlags) *cobra.Command {
 func printLog(out io.Writer, n *launch.Network, name string) error {
 	path, err := n.Log(name)
 	if err != nil {
-		return cli.Usage(err.Error())
+		return cli.Usage("%s", err.Error())
 	}
 	if _, err := fmt.Fprintf(out, "== %s (%s)\n", name, path); err != nil {
 		return err
 	}
-	log, err := os.Open(path)
+	log, err := os.Open(path) //nolint:gosec // a log of the network, found by its name
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // never started
 	}

@@ -1,9 +1,8 @@
 package launch
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -62,12 +61,14 @@ func Build(ctx context.Context, tools, bin string, progress func(step string, do
 	for _, c := range commands() {
 		packages = append(packages, "github.com/hyperledger/fabric/cmd/"+c)
 	}
-	total := 0
-	count := func(string) { total++; progress("finding Fabric's modules", total, 0) }
-	if err := goCommand(ctx, tools, false, count, append([]string{"list", "-deps"}, packages...)...); err != nil {
+	modules, total, done := 0, 0, 0
+	progress("looking for Fabric's modules", 0, 0)
+	fetched := func(string) { modules++; progress("downloading Fabric's modules", modules, 0) }
+	found := func(string) { total++ }
+	if err := goCommand(ctx, tools, found, fetched, append([]string{"list", "-deps"}, packages...)...); err != nil {
 		return err
 	}
-	done := 0
+	progress("building Fabric's commands", 0, total)
 	compiled := func(string) { done++; progress("building Fabric's commands", done, total) }
 	// Into a folder beside bin first: a build that is cut off must not look like one that is done.
 	staging, err := os.MkdirTemp(filepath.Dir(bin), "fabric-build-")
@@ -78,7 +79,7 @@ func Build(ctx context.Context, tools, bin string, progress func(step string, do
 	args := append([]string{
 		"build", "-v", "-trimpath", "-ldflags", "-s -w -X github.com/hyperledger/fabric/common/metadata.Version=" + FabricVersion, "-o", staging + "/",
 	}, packages...)
-	if err := goCommand(ctx, tools, true, compiled, args...); err != nil {
+	if err := goCommand(ctx, tools, func(string) {}, compiled, args...); err != nil {
 		return err
 	}
 	for _, c := range commands() {
@@ -89,32 +90,38 @@ func Build(ctx context.Context, tools, bin string, progress func(step string, do
 	return nil
 }
 
-// goCommand runs the go command and gives each line of its output, or of its error output, to line.
-func goCommand(ctx context.Context, dir string, errorOutput bool, line func(string), args ...string) error {
+// goCommand runs the go command and gives each line of its output to out and each line of its error output to errs.
+func goCommand(ctx context.Context, dir string, out, errs func(string), args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false -mod=readonly", "GOWORK=off")
-	var other strings.Builder
-	pipe := cmd.StdoutPipe
-	cmd.Stderr = &other
-	if errorOutput {
-		pipe = cmd.StderrPipe
-		cmd.Stderr, cmd.Stdout = nil, &other
-	}
-	out, err := pipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("run go %s: %w", args[0], err)
-	}
 	var last []string
-	for s := bufio.NewScanner(out); s.Scan(); {
-		line(s.Text())
-		last = append(last, s.Text())
+	stderr := &lines{to: func(line string) {
+		errs(line)
+		last = append(last, line)
 		last = last[max(0, len(last)-20):]
-	}
-	if err := cmd.Wait(); err != nil {
-		return errors.Join(fmt.Errorf("go %s in %s: %w", args[0], dir, err), errors.New(strings.Join(last, "\n")+other.String()))
+	}}
+	cmd.Stdout, cmd.Stderr = &lines{to: out}, stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("go %s in %s: %w\n%s", args[0], dir, err, strings.Join(last, "\n"))
 	}
 	return nil
+}
+
+// lines is a writer that passes whole lines on.
+type lines struct {
+	to   func(string)
+	rest []byte
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(b []byte) (int, error) {
+	l.rest = append(l.rest, b...)
+	for {
+		line, rest, whole := bytes.Cut(l.rest, []byte("\n"))
+		if !whole {
+			return len(b), nil
+		}
+		l.to(string(line))
+		l.rest = rest
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -125,7 +124,7 @@ func (n *Network) pid(name string) int {
 	}
 	id, born, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	pid, err := strconv.Atoi(id)
-	if err != nil || pid <= 1 || syscall.Kill(pid, 0) != nil || bornAt(pid) != born {
+	if err != nil || pid <= 1 || !alive(pid) || bornAt(pid) != born {
 		return 0
 	}
 	return pid
@@ -149,26 +148,26 @@ func bornAt(pid int) string {
 
 // Kill ends a process at once, as a crash does, and waits until it is gone.
 func (n *Network) Kill(ctx context.Context, name string) error {
-	return n.end(ctx, name, syscall.SIGKILL)
+	return n.end(ctx, name, os.Kill)
 }
 
 // Stop asks a process to end and waits until it has; after twenty seconds it is killed.
 func (n *Network) Stop(ctx context.Context, name string) error {
 	polite, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	if err := n.end(polite, name, syscall.SIGTERM); err == nil || !errors.Is(err, context.DeadlineExceeded) {
+	if err := n.end(polite, name, terminate); err == nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return n.end(ctx, name, syscall.SIGKILL)
+	return n.end(ctx, name, os.Kill)
 }
 
 // Pause stops a process from running without ending it, and Resume lets it run on.
-func (n *Network) Pause(name string) error { return n.signal(name, syscall.SIGSTOP) }
+func (n *Network) Pause(name string) error { return n.signal(name, pause) }
 
 // Resume ends a Pause.
-func (n *Network) Resume(name string) error { return n.signal(name, syscall.SIGCONT) }
+func (n *Network) Resume(name string) error { return n.signal(name, resume) }
 
-func (n *Network) signal(name string, s syscall.Signal) error {
+func (n *Network) signal(name string, s os.Signal) error {
 	if _, err := n.proc(name); err != nil {
 		return err
 	}
@@ -176,10 +175,10 @@ func (n *Network) signal(name string, s syscall.Signal) error {
 	if pid == 0 {
 		return fmt.Errorf("%s does not run", name)
 	}
-	return syscall.Kill(pid, s)
+	return send(pid, s)
 }
 
-func (n *Network) end(ctx context.Context, name string, s syscall.Signal) error {
+func (n *Network) end(ctx context.Context, name string, s os.Signal) error {
 	if _, err := n.proc(name); err != nil {
 		return err
 	}
@@ -187,7 +186,7 @@ func (n *Network) end(ctx context.Context, name string, s syscall.Signal) error 
 	if pid == 0 {
 		return nil
 	}
-	if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := send(pid, s); err != nil && n.pid(name) != 0 {
 		return fmt.Errorf("end %s: %w", name, err)
 	}
 	return poll(ctx, "the end of "+name, func() bool { return n.pid(name) == 0 })
