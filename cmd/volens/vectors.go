@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/volens-ledger/volens/gateway/fhir"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/duo"
 	"github.com/volens-ledger/volens/policies/label"
@@ -16,5 +17,6 @@ import (
 func vectorSets() []vectors.Set {
 	return slices.Concat(
 		policies.VectorSets(), scope.VectorSets(), label.VectorSets(), minimise.VectorSets(), duo.VectorSets(), passport.VectorSets(),
+		fhir.VectorSets(),
 	)
 }
