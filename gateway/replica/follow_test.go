@@ -309,3 +309,37 @@ func TestRoster(t *testing.T) {
 		t.Errorf("%+v, version %d after %d", now, s.replica.RosterVersion(), before)
 	}
 }
+
+// shared is a ledger that others write to as well.
+type shared struct {
+	*ledger
+	behind atomic.Int64
+}
+
+func (s *shared) Behind() time.Duration { return time.Duration(s.behind.Load()) }
+
+// TestBehind checks that a replica of a shared ledger denies when what the ledger knows is too old, and answers again when it
+// is not.
+func TestBehind(t *testing.T) {
+	var l *shared
+	s := open(t, func(c *replica.Config) {
+		own, ok := c.Ledger.(*ledger)
+		if !ok {
+			t.Fatal("not the kit's ledger")
+		}
+		l = &shared{ledger: own}
+		c.Ledger, c.MaxStale = l, 5*time.Second
+	})
+	alice := s.enrol(0)
+	for _, c := range []struct {
+		behind time.Duration
+		fresh  bool
+	}{{time.Second, true}, {5 * time.Second, true}, {5*time.Second + 1, false}, {time.Hour, false}, {0, true}} {
+		l.behind.Store(int64(c.behind))
+		v := s.enter(alice, nil)
+		if got := v.Refused == nil; got != c.fresh {
+			t.Errorf("%v behind: fresh %v, %v", c.behind, got, v.Refused)
+		}
+		v.Leave()
+	}
+}

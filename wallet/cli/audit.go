@@ -126,7 +126,8 @@ func (a *app) auditVerify() *cobra.Command {
 		Use: "verify", Short: "Fetch a whole log and prove that it is what its checkpoint says", Args: cobra.NoArgs,
 		Long: `Fetch every entry of a log over its public tiles (C2SP tlog-tiles), hash them again, and compare with the signed
 checkpoint. Of the use log, also fold every subject's chain again: the slots match, and the numbers of the uses sum to
-the size, so no use is outside every patient's sight. Give --log-key as the ledger's authorities published it; without
+the size, so no use is outside every patient's sight; and read the ledger for the log's anchors: a log that is not what
+was anchored is a second history. Give --log-key as the ledger's authorities published it; without
 it the gateway's own word is taken.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			m, err := a.memberClient()
@@ -150,6 +151,11 @@ it the gateway's own word is taken.`,
 				a.say("warning: the log's key is taken from the gateway that is being checked")
 				v.key = map[string]string{"uses": l.UsesKey, "ledger": l.Key}[log]
 			}
+			if log == "uses" {
+				if v, err = v.withAnchors(c.Context(), l.Key, l.Origin); err != nil {
+					return err
+				}
+			}
 			r, err := v.run(c.Context())
 			if err != nil {
 				return err
@@ -158,6 +164,7 @@ it the gateway's own word is taken.`,
 				printf(out, "proved: %s holds %d entries, root %s\n", log, r.Size, r.Root)
 				if log == "uses" {
 					printf(out, "  %d slots in use; every chain is whole and the signed slot root is theirs\n", r.Slots)
+					printf(out, "  the ledger's anchors hold, the newest of %d uses\n", r.Anchored)
 				}
 			})
 		},

@@ -18,6 +18,8 @@ import (
 type logCheck struct {
 	client            *client.Client
 	name, key, origin string
+	anchors           proof.Anchors // of the use log, to be held against it; of the ledger, to be collected
+	anchored          string        // origin of the use log whose anchors the ledger is read for
 }
 
 // VerifyLog fetches a whole log, "ledger" or "uses", from a gateway and proves that it is what its checkpoint says, with the
@@ -33,7 +35,18 @@ type LogReport struct {
 	Size       consent.Uint64 `json:"size"`
 	Root       consent.Hash   `json:"root"`
 	Slots      int            `json:"slots"`
+	Anchored   consent.Uint64 `json:"anchored"` // uses that the newest anchor on the ledger covers
 	Checkpoint string         `json:"checkpoint"`
+}
+
+// withAnchors reads the ledger and returns a check of the use log that holds it against every anchor there.
+func (k logCheck) withAnchors(ctx context.Context, ledgerKey, ledgerOrigin string) (logCheck, error) {
+	ledger := logCheck{client: k.client, name: "ledger", key: ledgerKey, origin: ledgerOrigin, anchors: proof.Anchors{}, anchored: k.origin}
+	if _, err := ledger.run(ctx); err != nil {
+		return k, fmt.Errorf("read the ledger for anchors: %w", err)
+	}
+	k.anchors = ledger.anchors
+	return k, nil
 }
 
 func (k logCheck) run(ctx context.Context) (LogReport, error) {
@@ -55,10 +68,14 @@ func (k logCheck) run(ctx context.Context) (LogReport, error) {
 		if k.name == "uses" {
 			return fold.Add(leaf)
 		}
-		if _, err := consent.ParseLeaf(leaf); err != nil {
+		l, err := consent.ParseLeaf(leaf)
+		if err != nil {
 			return fmt.Errorf("%w: %w", proof.ErrRefused, err)
 		}
-		return nil
+		if k.anchored == "" {
+			return nil
+		}
+		return k.anchors.Take(k.anchored, l)
 	}
 	root, err := k.hash(ctx, tree.N, check)
 	if err != nil {
@@ -72,7 +89,7 @@ func (k logCheck) run(ctx context.Context) (LogReport, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Slots = fold.Subjects()
+		out.Slots, out.Anchored = fold.Subjects(), k.anchors.Newest()
 		return out, fold.Check(cp)
 	}
 	return out, nil
@@ -138,7 +155,21 @@ func (k logCheck) hash(ctx context.Context, size int64, check func(leaf []byte) 
 			return tlog.Hash{}, fmt.Errorf("%w: bytes after entry %d", proof.ErrRefused, i-1)
 		}
 	}
+	if err := k.held(size, reader); err != nil {
+		return tlog.Hash{}, err
+	}
 	return tlog.TreeHash(size, reader)
+}
+
+// held holds the use log against the ledger's anchors.
+func (k logCheck) held(size int64, reader tlog.HashReader) error {
+	if k.name != "uses" {
+		return nil
+	}
+	return k.anchors.Check(consent.Uint64(size), func(n consent.Uint64) (consent.Hash, error) { //nolint:gosec // not negative
+		r, err := tlog.TreeHash(int64(n), reader) //nolint:gosec // Check bounds it by the size
+		return consent.Hash(r), err
+	})
 }
 
 // entriesPath is the path of an entry bundle below tile/.
