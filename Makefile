@@ -10,7 +10,7 @@ VULN         := bin/govulncheck-$(VULN_VERSION)
 RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean
+.PHONY: help run build app web-test test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,8 +18,18 @@ help: ## say what there is
 run: build ## build and start the demo on localhost:8080
 	bin/volens demo
 
-build: ## build bin/volens
+build: app ## build bin/volens, with the wallet app where Node is
 	go build -o bin/ ./cmd/...
+
+app: ## build the wallet app (wallet/web), where Node is
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory wallet/web/embedded/dist/build.json \
+		|| echo "the wallet app could not be built: the program will say so in the app's place"; \
+	else echo "no wallet app: install Node.js 20.19 or newer for it"; fi
+
+web-test: wallet/web/node_modules/.package-lock.json ## the wallet app: types, lint, tests, two builds that are the same
+	cd wallet/web && npm run --silent check && npm run --silent lint && npm run --silent test
+	cd wallet/web && npm run --silent build -- --logLevel error && OUT=$$PWD/node_modules/.again npm run --silent build -- --logLevel error \
+		&& diff -r embedded/dist node_modules/.again && rm -r node_modules/.again
 
 test: ## everything: format, vet, lint, tests, tests on Fabric, tests under the race detector, known vulnerabilities
 	@failed=; for stage in check-format vet lint go-test test-fabric go-race vulnerabilities; do \
@@ -53,7 +63,15 @@ bench: build ## measure, and print the README's table
 	bin/volens bench all
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin wallet/web/embedded/dist wallet/web/node_modules
+
+wallet/web/node_modules/.package-lock.json: wallet/web/package-lock.json
+	cd wallet/web && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+wallet/web/embedded/dist/build.json: wallet/web/node_modules/.package-lock.json $(wildcard wallet/web/*.json wallet/web/*.ts wallet/web/index.html) \
+		$(shell find wallet/web/src wallet/web/build wallet/web/public -type f)
+	cd wallet/web && npm run --silent build -- --logLevel warn
 
 $(LINT):
 	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
