@@ -7,7 +7,9 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
@@ -16,6 +18,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/fhir"
 )
 
 // Limits of bodies, in bytes.
@@ -92,10 +95,13 @@ func place(p jsontext.Pointer) string {
 	return string(p)
 }
 
-func body(c *gin.Context, limit int64) ([]byte, bool) {
+func body(c *gin.Context, limit int64) ([]byte, bool) { return bodyOf(c, limit, "application/json") }
+
+// bodyOf is body for other media types.
+func bodyOf(c *gin.Context, limit int64, media ...string) ([]byte, bool) {
 	t, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || t != "application/json" {
-		problem(c, api.MediaType, "the body is application/json")
+	if err != nil || !slices.Contains(media, t) {
+		problem(c, api.MediaType, "the body is "+media[0])
 		return nil, false
 	}
 	if c.Request.ContentLength > limit {
@@ -186,12 +192,16 @@ func problem(c *gin.Context, code consent.Code, detail string) {
 	if p.Status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", "Bearer")
 	}
+	c.Abort()
+	if strings.HasPrefix(c.Request.URL.Path, "/fhir/") {
+		c.Data(p.Status, fhirType, fhir.NewOutcome(fhirIssue(p)).JSON())
+		return
+	}
 	b, err := json.Marshal(p)
 	if err != nil {
 		c.AbortWithStatus(http.StatusInternalServerError)
 		return
 	}
-	c.Abort()
 	c.Data(p.Status, api.ProblemType, b)
 }
 

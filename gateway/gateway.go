@@ -60,10 +60,12 @@ type Gateway struct {
 	engine  *gin.Engine
 	metrics *metrics
 
-	links   links
-	openapi []byte
-	ours    map[string]bool // first parts of the routes' paths
-	slots   slots
+	links       links
+	identifiers identifierIndex
+	writers     writers
+	openapi     []byte
+	ours        map[string]bool // first parts of the routes' paths
+	slots       slots
 
 	unsettled unsettledMessages
 }

@@ -139,11 +139,34 @@ type reply struct {
 func (r reply) problem(t testing.TB) api.Problem {
 	t.Helper()
 	var p api.Problem
+	if r.Header.Get("Content-Type") == "application/fhir+json" {
+		return r.outcome(t)
+	}
 	if r.Header.Get("Content-Type") != api.ProblemType {
 		t.Fatalf("%s %s: status %d with %q: %s", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.Header.Get("Content-Type"), r.body)
 	}
 	if err := json.Unmarshal(r.body, &p); err != nil || p.Status != r.StatusCode || p.Code == "" || p.Title == "" || p.Type == "" {
 		t.Fatalf("not a problem: %s (%v)", r.body, err)
+	}
+	return p
+}
+
+// outcome reads a problem that was said as an OperationOutcome.
+func (r reply) outcome(t testing.TB) api.Problem {
+	t.Helper()
+	var o struct {
+		ResourceType string
+		Issue        []struct {
+			Severity, Code, Diagnostics string
+			Details                     struct{ Coding []consent.Coding }
+		}
+	}
+	if err := json.Unmarshal(r.body, &o); err != nil || o.ResourceType != "OperationOutcome" || len(o.Issue) == 0 || o.Issue[0].Code == "" {
+		t.Fatalf("not an OperationOutcome: %s (%v)", r.body, err)
+	}
+	p := api.Problem{Detail: o.Issue[0].Diagnostics, Status: r.StatusCode}
+	if ks := o.Issue[0].Details.Coding; len(ks) > 0 {
+		p.Code = consent.Code(ks[0].Code)
 	}
 	return p
 }
@@ -160,7 +183,7 @@ func (w *world) send(method, path, token string, body []byte, header ...string) 
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPut {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for i := 0; i < len(header); i += 2 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -68,6 +70,13 @@ func (l *links) localID(h consent.SubjectID) (string, bool) {
 	defer l.mu.RUnlock()
 	s, ok := l.locals[h]
 	return s, ok
+}
+
+// all lists the handles of the custodian's records, in no order.
+func (l *links) all() []consent.SubjectID {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Collect(maps.Keys(l.locals))
 }
 
 // LoadLinks reads the links of all subjects that are not erased. A gateway with a custodian calls it before it serves.

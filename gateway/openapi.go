@@ -97,7 +97,7 @@ func (d document) operation(r api.Route) map[string]any {
 func operationID(r api.Route) string {
 	var b strings.Builder
 	b.WriteString(strings.ToLower(r.Method))
-	for _, part := range strings.FieldsFunc(r.Path, func(c rune) bool { return strings.ContainsRune("/.:*-", c) }) {
+	for _, part := range strings.FieldsFunc(r.Path, func(c rune) bool { return strings.ContainsRune("/.:*-_$", c) }) {
 		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
 	return b.String()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -12,11 +13,12 @@ import (
 // handlers gives every row of the route table its handler.
 func (g *Gateway) handlers() map[string]gin.HandlerFunc {
 	get, post := "GET ", "POST "
-	return map[string]gin.HandlerFunc{
+	table := map[string]gin.HandlerFunc{
 		get + "/healthz":                           healthz,
 		get + "/readyz":                            g.readyz,
 		get + "/openapi.json":                      g.openAPI,
 		get + "/.well-known/authzen-configuration": g.authzenConfiguration,
+		get + "/.well-known/smart-configuration":   g.smartConfiguration,
 		get + api.PathLedger:                       g.ledger,
 		get + api.PathMembers:                      g.members,
 		post + api.PathChallenge:                   g.challenge,
@@ -52,6 +54,8 @@ func (g *Gateway) handlers() map[string]gin.HandlerFunc {
 		get + "/tlog/:log/checkpoint":              g.checkpoint,
 		get + "/tlog/:log/tile/*tile":              g.tile,
 	}
+	maps.Copy(table, g.fhirHandlers())
+	return table
 }
 
 func healthz(c *gin.Context) { answer(c, http.StatusOK, struct{}{}) }

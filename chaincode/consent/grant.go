@@ -134,12 +134,10 @@ func (m *ConsentRevoke) salt() Hash { return m.Salt }
 func (m *ConsentRevoke) Link() Link { return Link{m.Handle, m.Seq, m.Prev} }
 
 func (m *ConsentRevoke) apply(c *change) error {
-	withdrawn, err := c.withdrawn(m.Consent)
-	if err == nil && !withdrawn {
-		_, err = c.bySubjectOr(ScopeRevoke)
-	}
-	if err != nil {
-		return err
+	if !c.withdrawn(m.Consent) {
+		if _, err := c.bySubjectOr(ScopeRevoke); err != nil {
+			return err
+		}
 	}
 	if err := c.endEntry(m.Consent, Revoked); err != nil {
 		return err
@@ -169,15 +167,12 @@ func (m *RevokeAll) apply(c *change) error {
 }
 
 // withdrawn reports whether the custodian, and nobody else, takes back what it attested and nobody has confirmed.
-func (c *change) withdrawn(seq Uint64) (bool, error) {
+func (c *change) withdrawn(seq Uint64) bool {
 	if c.v.msg.Openings != (Openings{}) {
-		return false, nil
+		return false
 	}
 	e, err := c.liveEntry(seq)
-	if err != nil || e.Kind != "ConsentAttest" || e.Confirmed {
-		return false, nil //nolint:nilerr // then the subject's rules say what is wrong
-	}
-	return c.byCustodian(c.head.Custodian) == nil, nil
+	return err == nil && e.Kind == "ConsentAttest" && !e.Confirmed && c.byCustodian(c.head.Custodian) == nil
 }
 
 // record writes the public entry of the consent that this message makes.

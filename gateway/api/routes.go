@@ -102,11 +102,12 @@ func post(path string, roles []Role, summary string, request, answer any) Route 
 
 // Routes is the route table. What is not in it does not exist; who is not in a row's Roles is refused.
 func Routes() []Route {
-	return []Route{
+	return append([]Route{
 		get("/healthz", everybody, "The process is alive.", nil),
 		get("/readyz", everybody, "The gateway can decide and record.", Ready{}),
 		get("/openapi.json", everybody, "This interface as OpenAPI 3.1.", nil),
 		get("/.well-known/authzen-configuration", everybody, "Where the AuthZEN interface is.", nil),
+		get("/.well-known/smart-configuration", everybody, "How to sign in (SMART App Launch).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
 		get(PathMembers, everybody, "The members, with the messages that the authorities signed.", Members{}),
 
@@ -147,7 +148,7 @@ func Routes() []Route {
 		post(PathReplay, []Role{Auditor}, "Make a past decision again.", ReplayRequest{}, Replay{}),
 		get("/tlog/:log/checkpoint", []Role{Auditor, Authority}, "The newest checkpoint of a log (ledger or uses).", nil),
 		get("/tlog/:log/tile/*tile", []Role{Auditor, Authority}, "A tile of a log (C2SP tlog-tiles).", nil),
-	}
+	}, fhirRoutes()...)
 }
 
 // ReceiptQuery names a message by its commitment.

@@ -221,6 +221,7 @@ func TestRoutes(t *testing.T) {
 		second(c.Attest(ctx, api.Attest{})), second(c.Erase(ctx, api.EraseSubject{})),
 		second(c.AuditUses(ctx, api.AuditFilter{})), second(c.Replay(ctx, api.ReplayRequest{})),
 		second(c.Checkpoint(ctx, "uses")), second(c.Tile(ctx, "uses", "0/000")),
+		second(c.Bundle(ctx, api.PathFHIR4, []byte(`{}`))), second(c.Bundle(ctx, api.PathFHIR5, []byte(`{}`))),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -233,7 +234,10 @@ func TestRoutes(t *testing.T) {
 	for _, r := range api.Routes() {
 		path := strings.NewReplacer(":log", "uses", "*tile", "0/000").Replace(r.Path)
 		switch path {
-		case "/healthz", "/openapi.json", "/.well-known/authzen-configuration": // for machines and browsers
+		case "/healthz", "/openapi.json", "/.well-known/authzen-configuration", "/.well-known/smart-configuration": // for machines and browsers
+			continue
+		}
+		if strings.HasPrefix(path, "/fhir/") && path != api.PathFHIR4 && path != api.PathFHIR5 { // for clients of FHIR
 			continue
 		}
 		if !strings.Contains(have, r.Method+" "+path+"\n") {

@@ -11,6 +11,7 @@ const (
 
 	ExtSignedMessage = own + "signed-message"    // the signed message of the contract that makes or ends this consent, as JSON
 	ExtSigned        = own + "signed-by-patient" // what the ledger knows; never believed when it comes from outside
+	ExtOutcome       = own + "outcome"           // in answers: what of the resource that was sent is not in this one
 	extTextHash      = own + "text-hash"         // SHA-256 of the text that the person saw, hex
 	extTextLocale    = own + "text-locale"
 	extPolicy        = own + "policy"      // policies, where the elements cannot keep their order
@@ -51,6 +52,7 @@ func Extensions() []Extension {
 		{extPolicy, "Consent", "", "valueString", false, true, "policies"},
 		{ExtSigned, "Consent", "", "valueBoolean", false, false, "said by the server, never believed"},
 		{ExtSignedMessage, "Consent", "", "valueString", false, false, "the message that a patient's write needs"},
+		{ExtOutcome, "Consent", "", "valueReference", false, false, "said by the server: what was not mapped"},
 		{extPeriod, "Consent", R4, "valuePeriod", true, false, "period, where it is not the root rule's"},
 		{extRulePeriod, "Consent", R4, "valueBoolean", false, false, "the consent itself has no period"},
 		{extGrantee, "Consent", R4, "valueReference", false, true, "grantees"},

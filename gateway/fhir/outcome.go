@@ -3,6 +3,7 @@ package fhir
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,10 +21,19 @@ const (
 // Issue is one finding, as in OperationOutcome.issue.
 type Issue struct {
 	Severity   Severity `json:"severity"`
-	Code       string   `json:"code"` // FHIR issue-type
+	Code       string   `json:"code"`              // FHIR issue-type
+	Details    *Details `json:"details,omitempty"` // a stable code of ours
 	Text       string   `json:"diagnostics"`
 	Expression []string `json:"expression,omitempty"` // FHIRPath of where it is
 }
+
+// Details is a CodeableConcept with one coding.
+type Details struct {
+	Coding []coding `json:"coding"`
+}
+
+// NewDetails returns the coding of a code.
+func NewDetails(system, code string) *Details { return &Details{[]coding{{system, code}}} }
 
 // Issues are the findings of one reading.
 type Issues []Issue
@@ -59,6 +69,25 @@ func (o Outcome) JSON() []byte {
 		panic("fhir: " + err.Error()) // strings only
 	}
 	return b
+}
+
+// WithOutcome puts an outcome that has more than informations into a resource that was written: contained, and referred to by
+// an extension, as FHIR requires of what is contained.
+func WithOutcome(resource []byte, o Outcome) ([]byte, error) {
+	if !slices.ContainsFunc(o.Issue, func(i Issue) bool { return i.Severity != Information }) {
+		return resource, nil
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(resource, &tree); err != nil {
+		return nil, fmt.Errorf("put an outcome into a resource: %w", err)
+	}
+	list, _ := tree["extension"].([]any) //nolint:errcheck // nil when there is none
+	tree["extension"] = append(list, extension{URL: ExtOutcome, ValueReference: &Reference{Reference: "#outcome"}})
+	tree["contained"] = []any{struct {
+		Outcome
+		ID string `json:"id"`
+	}{o, "outcome"}}
+	return json.Marshal(tree)
 }
 
 // RefusedError is a resource that was not taken, with every finding.

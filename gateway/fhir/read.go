@@ -187,7 +187,7 @@ func (m *reader) parties() {
 // references are the literal and the logical references: Organization/1, system|value.
 func (m *reader) references(rs []Reference, where string) (out []string) {
 	for i, r := range rs {
-		names := r.names()
+		names := r.Names()
 		if len(names) == 0 {
 			m.report("not-supported", at(where, i), "not kept: a reference with display alone")
 		}
@@ -196,8 +196,8 @@ func (m *reader) references(rs []Reference, where string) (out []string) {
 	return out
 }
 
-// names are what a reference calls its target: the literal reference, and the business identifier as system|value.
-func (r Reference) names() (out []string) {
+// Names are what a reference calls its target: the literal reference, and the business identifier as system|value.
+func (r Reference) Names() (out []string) {
 	if r.Reference != "" {
 		out = append(out, r.Reference)
 	}

@@ -194,7 +194,7 @@ func (m *reader) recipients(as []actor, where string) (out []consent.Recipient) 
 		here := at(where, i)
 		var names []string
 		if a.Reference != nil {
-			names = a.Reference.names()
+			names = a.Reference.Names()
 		}
 		if len(names) == 0 {
 			m.refuse("required", here+".reference", "an actor without reference or identifier is nobody, or everybody")

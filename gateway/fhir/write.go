@@ -24,7 +24,7 @@ func Write(d Document, v Version) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write FHIR Consent: %w", err)
 	}
-	again, err := Read(b, ReadOptions{Version: v, Strict: d.Patient.names() != nil})
+	again, err := Read(b, ReadOptions{Version: v, Strict: d.Patient.Names() != nil})
 	if err != nil {
 		return nil, fmt.Errorf("write FHIR Consent: it cannot be said in FHIR: %w", err)
 	}
@@ -32,6 +32,14 @@ func Write(d Document, v Version) ([]byte, error) {
 		return nil, errors.New("write FHIR Consent: it cannot be said in FHIR")
 	}
 	return b, nil
+}
+
+// InOrder returns a consent with its rules in the order of the tree, as Write writes them.
+func InOrder(k consent.Consent) consent.Consent {
+	if len(k.Provisions) > 0 {
+		k.Provisions = inOrder(k.Provisions)
+	}
+	return k
 }
 
 // inOrder puts rules in the order of the tree.
@@ -55,7 +63,7 @@ func inOrder(list []consent.Provision) []consent.Provision {
 }
 
 func write(d Document, v Version) ([]byte, error) {
-	w := writer{version: v, in: &d.Consent, out: resource{ResourceType: "Consent", ID: d.ID, Status: statusIn(d.Status, v)}}
+	w := writer{version: v, in: &d.Consent, out: resource{ResourceType: "Consent", ID: d.ID, Status: StatusIn(d.Status, v)}}
 	if d.VersionID != "" || d.LastUpdated != 0 {
 		w.out.Meta = &meta{VersionID: d.VersionID, LastUpdated: w.stamp(d.LastUpdated)}
 	}
@@ -83,8 +91,8 @@ func write(d Document, v Version) ([]byte, error) {
 	return json.Marshal(&w.out)
 }
 
-// statusIn says a status in the words of a release; what it has no word for was never in force.
-func statusIn(status string, v Version) string {
+// StatusIn says a status in the words of a release; what it has no word for was never in force.
+func StatusIn(status string, v Version) string {
 	switch {
 	case slices.Contains(statuses[v], status):
 		return status

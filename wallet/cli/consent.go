@@ -24,7 +24,7 @@ func consentCommand(env Env) *cobra.Command {
 		`Consents are signed with the key in your wallet, after you have seen what you sign. Names of organisations come from records
 that the ledger's authorities signed; whoever else speaks of an organisation is not believed.`,
 		a.consentList(), a.consentRequests(), a.consentGive(), a.consentNarrow(), a.consentDecline(), a.consentRevoke(),
-		a.consentRevokeAll(), a.consentConfirm(), a.consentPreview(), a.consentReceipt(), a.consentAttest(), a.consentErase(),
+		a.consentRevokeAll(), a.consentConfirm(), a.consentPreview(), a.consentReceipt(), a.consentAttest(), a.consentImport(), a.consentErase(),
 		a.consentDelegate(), a.consentDelegates(), a.consentDelegateEnd())
 	a.personFlags(c)
 	return c

@@ -13,6 +13,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/fhir/auditevent"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/wallet"
 	"github.com/volens-ledger/volens/wallet/online"
@@ -137,12 +138,24 @@ when anything does not hold: then keep the wallet file, it is the evidence, and 
 func (a *app) usesExport() *cobra.Command {
 	var format, path string
 	c := &cobra.Command{
-		Use: "export", Short: "Write all uses as CSV, or as JSON with every proof", Args: cobra.NoArgs,
+		Use: "export", Short: "Write all uses as CSV, as JSON with every proof, or as FHIR AuditEvents", Args: cobra.NoArgs,
+		Long: `Write all uses, proved first: csv for a spreadsheet, json with every proof, fhir as a Bundle of FHIR R4 AuditEvents (IHE BALP),
+ndjson as one AuditEvent a line.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format != "csv" && format != "json" {
-				return Usage("--format is csv or json")
+			write, ok := map[string]func(*person, proof.Statement, io.Writer) error{
+				"csv":  func(_ *person, s proof.Statement, w io.Writer) error { return proof.WriteCSV(w, s.Entries) },
+				"json": func(_ *person, s proof.Statement, w io.Writer) error { return proof.WriteJSON(w, s) },
+				"fhir": func(p *person, s proof.Statement, w io.Writer) error {
+					return p.events(c.Context(), s, w, auditevent.WriteBundle)
+				},
+				"ndjson": func(p *person, s proof.Statement, w io.Writer) error {
+					return p.events(c.Context(), s, w, auditevent.WriteNDJSON)
+				},
+			}[format]
+			if !ok {
+				return Usage("--format is csv, json, fhir or ndjson")
 			}
-			return a.proved(c.Context(), true, func(_ *person, v online.Verified) (err error) {
+			return a.proved(c.Context(), true, func(p *person, v online.Verified) (err error) {
 				out := a.Out
 				if path != "" {
 					f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person names it
@@ -152,16 +165,35 @@ func (a *app) usesExport() *cobra.Command {
 					defer func() { err = errors.Join(err, f.Close()) }()
 					out = f
 				}
-				if format == "json" {
-					return proof.WriteJSON(out, v.Statement)
-				}
-				return proof.WriteCSV(out, v.Statement.Entries)
+				return write(p, v.Statement, out)
 			})
 		},
 	}
-	c.Flags().StringVar(&format, "format", "csv", "csv or json")
+	c.Flags().StringVar(&format, "format", "csv", "csv, json, fhir or ndjson")
 	c.Flags().StringVar(&path, "out", "", "file to write (default standard output)")
 	return c
+}
+
+// events writes uses as AuditEvents. The consents in them are named as the gateway's FHIR interface names them.
+func (p *person) events(
+	ctx context.Context, s proof.Statement, w io.Writer, write func(io.Writer, []proof.Entry, auditevent.Origin) error,
+) error {
+	list, err := p.API.Consents(ctx)
+	if err != nil {
+		return err
+	}
+	ids := map[consent.Uint64]string{}
+	for _, k := range list.Consents {
+		ids[k.Seq] = k.Commitment.String()
+	}
+	me, err := p.API.Me(ctx)
+	if err != nil {
+		return err
+	}
+	return write(w, s.Entries, auditevent.Origin{
+		Server: p.API.URL() + api.PathFHIR4, Custodian: me.Custodian, Patient: "Patient/" + p.Subject.Handle.String(),
+		Consent: func(seq consent.Uint64) string { return ids[seq] },
+	})
 }
 
 func (a *app) usesWatch() *cobra.Command {
