@@ -11,6 +11,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/label"
 )
 
 // Store is where a custodian keeps records. The demo's is a few files; a hospital's is its FHIR server.
@@ -62,10 +63,17 @@ func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.Acces
 	if err != nil {
 		return nil, nil, consent.Errorf(consent.Unavailable, "read the custodian's records: %w", err)
 	}
+	labels, err := label.Default()
+	if err != nil {
+		return nil, nil, consent.Errorf(consent.Internal, "read the labelling rules: %w", err)
+	}
 	raw := map[string]json.RawMessage{}
 	var parsed []policies.Resource
 	for _, b := range all {
 		r, err := policies.ParseResource(b)
+		if err == nil {
+			r.Labels, err = labels.Read(b)
+		}
 		if err != nil {
 			return nil, nil, consent.Errorf(consent.Internal, "read a record: %w", err)
 		}

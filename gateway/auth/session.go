@@ -59,9 +59,9 @@ func (s *Service) bearer(p Principal, life time.Duration) (Token, error) {
 		return Token{}, err
 	}
 	roles := p.Roles()
-	names := make([]string, len(roles))
-	for i, r := range roles {
-		names[i] = string(r)
+	names := make([]string, 0, len(roles)+1)
+	for _, r := range roles {
+		names = append(names, string(r))
 	}
 	if p.id.smart != "" {
 		names = append(names, p.id.smart)

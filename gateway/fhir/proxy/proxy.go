@@ -174,6 +174,11 @@ func (x *exchange) serve() error {
 			return err
 		}
 	}
+	return x.enforce()
+}
+
+// enforce answers a request that is read, of somebody who is known.
+func (x *exchange) enforce() error {
 	if !x.who.scopes.May(x.act.scope, x.act.typ) {
 		return errScope
 	}
