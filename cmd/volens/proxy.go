@@ -56,7 +56,7 @@ func (f *fronting) start(ctx context.Context, n *node.Node, log *slog.Logger) er
 	}
 	base, err := n.Front(ctx, f.listen, cfg)
 	if err == nil {
-		log.Info("in front of a FHIR server", slog.String("base", base), slog.String("upstream", f.upstream))
+		log.InfoContext(ctx, "in front of a FHIR server", slog.String("base", base), slog.String("upstream", f.upstream))
 	}
 	return err
 }
