@@ -44,12 +44,13 @@ func TestKills(t *testing.T) {
 			return n.Up(ctx)
 		}},
 	} {
+		ld.awaitMore(ctx, t, 2*len(ld.all), "nothing") // the load is under way
 		before := ld.acknowledged()
 		if err := kill.do(); err != nil {
 			t.Fatalf("%s: %v", kill.what, err)
 		}
 		began := time.Now()
-		ld.awaitMore(ctx, t, kill.what)
+		ld.awaitMore(ctx, t, 1, kill.what)
 		t.Logf("%s: %d were acknowledged before; the first after its restart took %.1f s", kill.what, before, time.Since(began).Seconds())
 	}
 	ld.end()
@@ -165,10 +166,10 @@ func (ld *load) acknowledged() int {
 	return len(ld.acks)
 }
 
-// awaitMore waits until messages that were begun from now on are acknowledged.
-func (ld *load) awaitMore(ctx context.Context, t *testing.T, what string) {
+// awaitMore waits until n more messages are acknowledged.
+func (ld *load) awaitMore(ctx context.Context, t *testing.T, n int, what string) {
 	t.Helper()
-	want := ld.acknowledged() + 1
+	want := ld.acknowledged() + n
 	for ld.acknowledged() < want {
 		ld.mu.Lock()
 		err := ld.fail
