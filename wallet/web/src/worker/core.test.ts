@@ -298,6 +298,17 @@ describe("a patient's day", () => {
     await expect(c.wallet.requests(HANDLE)).rejects.toThrow(refused("offline"));
   });
 
+  it("gathers every page of audit events, from its own gateway only", async () => {
+    const pages = [`${ORIGIN}/fhir/R4/AuditEvent?_after=1`, "https://evil.example/fhir/R4/AuditEvent?_after=2"];
+    let n = 0;
+    const { c, asked } = await enrolled({
+      "/fhir/R4/AuditEvent": () => ({ entry: [{ resource: { id: String(n) }, search: { mode: "match" } }], link: [{ relation: "next", url: pages[n++] ?? "" }] }),
+    });
+    const bundle = JSON.parse(await c.uses.exportFhir(HANDLE)) as unknown;
+    expect(bundle).toEqual({ resourceType: "Bundle", type: "collection", entry: [{ resource: { id: "0" } }, { resource: { id: "1" } }] });
+    expect(asked.filter((a) => a.path === "/fhir/R4/AuditEvent").length).toBe(2);
+  });
+
   it("never calls a use proved that is not", async () => {
     const v = vectors<{ second: { statement: { checkpoint: string } } }>("gateway/uses/testdata/vectors.json");
     const { c } = await enrolled({ "/v1/me/uses": () => ({ ...v.second.statement, since: "0", consistency: [] }) });

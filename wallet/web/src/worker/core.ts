@@ -99,7 +99,7 @@ export function createCore(env: Environment): Core {
       verifyFile: (handle, json) => uses.verifyFile(handle, json),
       exportCsv: (handle) => cx.asText(cx.subject(handle), "/v1/me/uses.csv"),
       exportJson: (handle) => cx.asText(cx.subject(handle), "/v1/me/uses.json"),
-      exportFhir: (handle) => cx.asText(cx.subject(handle), "/v1/me/uses.fhir"),
+      exportFhir: (handle) => fhirOf(cx, cx.subject(handle)),
     },
     organisation: office,
     listen(listener) {
@@ -109,6 +109,28 @@ export function createCore(env: Environment): Core {
     follow: async (handle) => follower.follow(handle),
     build: async () => (await cx.http.json("/build.json", { again: true })) as { hash: string; files: Record<string, string> },
   };
+}
+
+interface Bundle {
+  link?: { relation: string; url: string }[];
+  entry?: { fullUrl?: string; resource: unknown }[];
+}
+
+/** fhirOf is every use as a FHIR AuditEvent, in one bundle. */
+async function fhirOf(cx: Context, s: Subject): Promise<string> {
+  const entry: Bundle["entry"] = [];
+  let path: string | undefined = "/fhir/R4/AuditEvent?_count=100";
+  const seen = new Set<string>();
+  while (path !== undefined && !seen.has(path)) {
+    seen.add(path);
+    const page: Bundle = await cx.as<Bundle>(s, path);
+    // What a search says of an entry has no place in a collection.
+    entry.push(...(page.entry ?? []).map(({ fullUrl, resource }) => (fullUrl === undefined ? { resource } : { fullUrl, resource })));
+    const next = page.link?.find((l) => l.relation === "next")?.url;
+    const url: URL | undefined = next === undefined ? undefined : new URL(next, cx.http.origin);
+    path = url?.origin === cx.http.origin ? url.pathname + url.search : undefined;
+  }
+  return `${JSON.stringify({ resourceType: "Bundle", type: "collection", entry }, null, 2)}\n`;
 }
 
 function infoOf(cx: Context, s: Subject): SubjectInfo {
