@@ -26,13 +26,15 @@ app: ## build the wallet app (wallet/web), where Node is
 		|| echo "the wallet app could not be built: the program will say so in the app's place"; \
 	else echo "no wallet app: install Node.js 20.19 or newer for it"; fi
 
-web-test: wallet/web/node_modules/.package-lock.json ## the wallet app: types, lint, tests, two builds that are the same
+web-test: ## the wallet app: types, lint, tests, two builds that are the same
+	@command -v npm >/dev/null || { echo "install Node.js 20.19 or newer to test the wallet app"; exit 1; }
+	$(MAKE) --no-print-directory wallet/web/node_modules/.package-lock.json
 	cd wallet/web && npm run --silent check && npm run --silent lint && npm run --silent test
 	cd wallet/web && npm run --silent build -- --logLevel error && OUT=$$PWD/node_modules/.again npm run --silent build -- --logLevel error \
 		&& diff -r embedded/dist node_modules/.again && rm -r node_modules/.again
 
-test: ## everything: format, vet, lint, tests, tests on Fabric, tests under the race detector, known vulnerabilities
-	@failed=; for stage in check-format vet lint go-test test-fabric go-race vulnerabilities; do \
+test: ## everything: format, vet, lint, tests, the wallet app, tests on Fabric, tests under the race detector, known vulnerabilities
+	@failed=; for stage in check-format vet lint go-test web-test test-fabric go-race vulnerabilities; do \
 		.ci/stage $$stage $(MAKE) --no-print-directory $$stage || failed="$$failed $$stage"; \
 	done; if [ -n "$$failed" ]; then echo; echo "failed:$$failed"; exit 1; fi
 
