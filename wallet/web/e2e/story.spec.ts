@@ -290,6 +290,7 @@ test("offline she sees what the device kept, and can change nothing", async () =
   await expect(page.getByRole("link", { name: "Share data" })).toHaveCount(0);
   await patient.look("90-offline");
   await context.setOffline(false);
+  await page.unroute(/\/(v1|auth)\//);
 });
 
 test("after the lock nothing readable is left on the device", async () => {

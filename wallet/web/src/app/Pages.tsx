@@ -1,4 +1,4 @@
-import { lazy, useEffect, useState, type ReactNode } from 'react';
+import { lazy, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Route, Switch, useLocation } from 'wouter';
 
@@ -74,16 +74,12 @@ function PatientPages() {
 
 /** OneRecord chooses the record that the pages are about, when a person has several. */
 function OneRecord({ subjects, children }: { subjects: readonly SubjectInfo[]; children: ReactNode }) {
-  const [handle, setHandle] = useState(subjects[0]?.handle);
-  const count = subjects.length;
-  useEffect(() => {
-    setHandle(subjects[count - 1]?.handle); // the record that was linked last
-  }, [count, subjects]);
-  const chosen = subjects.find((s) => s.handle === handle) ?? subjects[0];
+  const [handle, setHandle] = useState<string | null>(null);
+  const chosen = subjects.find((s) => s.handle === handle) ?? subjects.at(-1); // the record that was linked last
   if (chosen === undefined) return null;
   return (
     <SubjectContext value={chosen}>
-      {count > 1 && <RecordChoice chosen={chosen} onChoose={setHandle} subjects={subjects} />}
+      {subjects.length > 1 && <RecordChoice chosen={chosen} onChoose={setHandle} subjects={subjects} />}
       {children}
     </SubjectContext>
   );

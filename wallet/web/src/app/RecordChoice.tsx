@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import type { SubjectInfo } from "../api/volens.ts";
 
 /** RecordChoice chooses one of a person's records: she has one at each hospital. */
-export function RecordChoice(p: { subjects: readonly SubjectInfo[]; chosen: SubjectInfo; onChoose(handle: string): void }) {
+export function RecordChoice(p: { subjects: readonly SubjectInfo[]; chosen: SubjectInfo; onChoose: (handle: string) => void }) {
   const { t } = useTranslation();
   return (
     <div className="v-noprint">

@@ -189,3 +189,13 @@ export function save(name: string, type: string, text: string): void {
   a.click();
   window.setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
+
+/** Scroll is a part that scrolls by itself; the keyboard must reach it, so it takes the focus. */
+export function Scroll({ label, children }: { label: string; children: ReactNode }) {
+  return (
+    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- WCAG 2.1.1: what scrolls is reached by keyboard
+    <div aria-label={label} className="v-scroll" role="region" tabIndex={0}>
+      {children}
+    </div>
+  );
+}

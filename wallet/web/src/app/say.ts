@@ -8,16 +8,16 @@ import { plainOf } from "./systems";
 
 /** Says codes and consents in the words of the language. Names of members come from the authority-signed roster only. */
 export interface Say {
-  purpose(code: string): string;
-  data(code: string): string;
-  action(code: string): string;
+  purpose: (code: string) => string;
+  data: (code: string) => string;
+  action: (code: string) => string;
   /** What stays closed: a kind of data or a mark on it. */
-  closed(code: string): string;
+  closed: (code: string) => string;
   /** A code of any of these kinds. */
-  any(code: string): string;
+  any: (code: string) => string;
   /** The exact text of a consent: it is what the person reads, and its SHA-256 is what is signed. */
-  words(consent: Consent, names: (id: string) => string, custodian: string): string;
-  sentence(decision: string, code: string, purpose: string): string;
+  words: (consent: Consent, names: (id: string) => string, custodian: string) => string;
+  sentence: (decision: string, code: string, purpose: string) => string;
 }
 
 const groups = ["purpose", "data", "label", "action", "role"] as const;

@@ -15,7 +15,7 @@ interface Device {
   volens: Volens;
   standing: Standing;
   /** look reads the standing again, after something that changed it. */
-  look(): Promise<void>;
+  look: () => Promise<void>;
 }
 
 const DeviceContext = createContext<Device | null>(null);
@@ -25,12 +25,11 @@ export function WalletProvider({ volens, waiting, children }: { volens: Volens; 
   const [standing, setStanding] = useState<Standing | null>(null);
   const queries = useQueryClient();
   const look = useCallback(async () => {
-    const status = await volens.vault.status();
-    const subjects = status.unlocked && status.hasPhrase ? await volens.wallet.subjects() : [];
-    setStanding({ status, subjects });
+    // A lock ends the worker, and whatever it was asked just then: ask the next one.
+    setStanding(await read(volens).catch(() => read(volens)));
   }, [volens]);
   useEffect(() => {
-    void look();
+    void Promise.resolve().then(look);
     return volens.listen((event: VolensEvent) => {
       if (event.type === "notice") {
         void queries.invalidateQueries({ queryKey: [event.handle] });
@@ -45,6 +44,11 @@ export function WalletProvider({ volens, waiting, children }: { volens: Volens; 
   const device = useMemo(() => (standing === null ? null : { volens, standing, look }), [volens, standing, look]);
   if (device === null) return waiting;
   return <DeviceContext value={device}>{children}</DeviceContext>;
+}
+
+async function read({ vault, wallet }: Volens): Promise<Standing> {
+  const status = await vault.status();
+  return { status, subjects: status.unlocked && status.hasPhrase ? await wallet.subjects() : [] };
 }
 
 /** watchInput tells that the person is there, at most once in ten seconds. */

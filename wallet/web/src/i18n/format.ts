@@ -3,11 +3,11 @@ import { useTranslation } from 'react-i18next';
 
 /** Dates, numbers and lists as the language writes them. Times are of this device. */
 export interface Format {
-  date(ms: number): string;
-  dateTime(ms: number): string;
-  month(year: number, month: number): string;
-  number(n: number): string;
-  list(items: readonly string[]): string;
+  date: (ms: number) => string;
+  dateTime: (ms: number) => string;
+  month: (year: number, month: number) => string;
+  number: (n: number) => string;
+  list: (items: readonly string[]) => string;
 }
 
 /** Europe's order of day and month for English; the other tags stand for themselves. */

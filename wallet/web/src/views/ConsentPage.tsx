@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Access, ConsentEntry } from "../api/wire.ts";
+import { useNow } from "../app/now";
 import { Back, Box, Code, Fault, Fold, Go, Rows, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { coding, inForce, plainOf } from "../app/systems";
@@ -31,7 +32,7 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
   const subject = useSubject();
   const refresh = useRefresh();
   const who = useWho()(entry.consent);
-  const standing = inForce(entry, Date.now());
+  const standing = inForce(entry, useNow());
   const [doing, setDoing] = useState<"less" | "mine" | null>(null);
   const [done, setDone] = useState<"less" | "mine" | null>(null);
   const { handle } = subject;

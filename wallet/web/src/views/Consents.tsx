@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 
 import type { ConsentEntry } from "../api/wire.ts";
+import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { inForce, plainOf, type Standing } from "../app/systems";
@@ -15,7 +16,7 @@ import { useWho } from "./Terms";
 export default function Consents() {
   const { t } = useTranslation();
   const { data, isPending, isError, error } = useConsents();
-  const now = Date.now();
+  const now = useNow();
   const all = (data?.consents ?? []).map((entry) => ({ entry, standing: inForce(entry, now) }));
   const live = all.filter((c) => c.standing === "active" || c.standing === "future");
   const past = all.filter((c) => c.standing !== "active" && c.standing !== "future");

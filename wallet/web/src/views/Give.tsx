@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 
+import { useNow } from "../app/now";
 import { Box, Fault, Go, Problems, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { termsOf } from "../app/systems";
@@ -10,7 +11,7 @@ import { useMembers, useNames, useRefresh, useSubject } from "../app/wallet";
 import type { Consent, Member } from "../core/types.ts";
 import { useFormat } from "../i18n/format";
 import { PreviewBox } from "./ConsentPage";
-import { after, Kinds, Private, Until, useNow } from "./fields";
+import { after, Kinds, Private, Until } from "./fields";
 import { Signing } from "./Signing";
 import { Terms } from "./Terms";
 
@@ -86,8 +87,8 @@ export default function Give() {
 
 interface StepProps {
   choice: Choice;
-  onSet(part: Partial<Choice>): void;
-  onNext(): void;
+  onSet: (part: Partial<Choice>) => void;
+  onNext: () => void;
 }
 
 function Who({ choice, onSet, onNext }: StepProps) {
@@ -151,7 +152,7 @@ function Who({ choice, onSet, onNext }: StepProps) {
   );
 }
 
-function What({ choice, now, onSet, onNext, onBack }: StepProps & { now: number; onBack(): void }) {
+function What({ choice, now, onSet, onNext, onBack }: StepProps & { now: number; onBack: () => void }) {
   const { t } = useTranslation();
   const [problem, setProblem] = useState(false);
   return (

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 
 import type { UsesView } from "../api/volens.ts";
+import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { inForce } from "../app/systems";
 import { useConsents, useNames, useRequests, useSubject, useUses } from "../app/wallet";
@@ -94,7 +95,7 @@ function Sharing() {
   const { t } = useTranslation();
   const who = useWho();
   const consents = useConsents();
-  const now = Date.now();
+  const now = useNow();
   const live = consents.data?.consents.filter((c) => inForce(c, now) === "active") ?? [];
   return (
     <Box title={t("home.sharingTitle")}>

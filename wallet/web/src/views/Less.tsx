@@ -3,20 +3,21 @@ import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Intent, Signed } from "../api/volens.ts";
+import { useNow } from "../app/now";
 import { Problems } from "../app/parts";
 import { useSayings } from "../app/say";
 import { narrowed, timeOf } from "../app/systems";
 import { useNames, useSubject } from "../app/wallet";
 import type { Consent } from "../core/types.ts";
-import { Kinds, Private, Until, useNow } from "./fields";
+import { Kinds, Private, Until } from "./fields";
 import { Signing } from "./Signing";
 import { Terms } from "./Terms";
 
 interface Props {
   old: Consent;
-  intent(consent: Consent, text: string): Intent;
-  onDone(signed: Signed): void | Promise<void>;
-  onCancel(): void;
+  intent: (consent: Consent, text: string) => Intent;
+  onDone: (signed: Signed) => void | Promise<void>;
+  onCancel: () => void;
 }
 
 /** Less makes a smaller consent of a given one: fewer kinds of data, a shorter time, very private data closed. */

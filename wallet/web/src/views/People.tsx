@@ -3,12 +3,13 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Delegation } from "../api/wire.ts";
+import { useNow } from "../app/now";
 import { Box, Code, Fault, Problems, Rows, save, Title, Wait } from "../app/parts";
 import { timeOf } from "../app/systems";
 import { useMe, useRefresh, useSubject, useVolens } from "../app/wallet";
 import type { Scope } from "../core/types.ts";
 import { useFormat } from "../i18n/format";
-import { after, Until, useNow } from "./fields";
+import { after, Until } from "./fields";
 import { Signing } from "./Signing";
 
 type Doing = { at: "list" } | { at: "add" } | { at: "end"; seq: string };
@@ -66,14 +67,15 @@ export default function People() {
   );
 }
 
-function Person({ delegation: d, onEnd }: { delegation: Delegation; onEnd(): void }) {
+function Person({ delegation: d, onEnd }: { delegation: Delegation; onEnd: () => void }) {
   const { t } = useTranslation();
   const f = useFormat();
   const { wallet } = useVolens();
   const { handle } = useSubject();
   const [error, setError] = useState<unknown>(null);
+  const now = useNow();
   const until = timeOf(d.period.end);
-  const live = d.status === "live" && (until === null || until > Date.now());
+  const live = d.status === "live" && (until === null || until > now);
   const file = async () => {
     try {
       save(`delegation-${d.seq}.json`, "application/json", await wallet.delegationFile(handle, d.seq));
@@ -113,7 +115,7 @@ function Person({ delegation: d, onEnd }: { delegation: Delegation; onEnd(): voi
 
 const scopes: readonly Scope[] = ["view", "grant", "revoke"];
 
-function Add({ onDone, onCancel }: { onDone(): Promise<void>; onCancel(): void }) {
+function Add({ onDone, onCancel }: { onDone: () => Promise<void>; onCancel: () => void }) {
   const { t } = useTranslation();
   const { handle } = useSubject();
   const now = useNow();

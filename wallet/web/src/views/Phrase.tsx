@@ -13,7 +13,7 @@ export default function Phrase() {
   return asking ? <Quiz onAgain={() => setAsking(false)} /> : <WriteDown onDone={() => setAsking(true)} />;
 }
 
-function WriteDown({ onDone }: { onDone(): void }) {
+function WriteDown({ onDone }: { onDone: () => void }) {
   const { t } = useTranslation();
   const { vault } = useVolens();
   const [words, setWords] = useState<string[] | null>(null);
@@ -53,7 +53,7 @@ function Words({ words }: { words: readonly string[] }) {
   );
 }
 
-function Quiz({ onAgain }: { onAgain(): void }) {
+function Quiz({ onAgain }: { onAgain: () => void }) {
   const { t } = useTranslation();
   const { volens, look } = useDevice();
   const asked = useQuery({ queryKey: ["quiz"], queryFn: () => volens.vault.quiz(), gcTime: 0, networkMode: "always" });

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 
 import type { ConsentEntry } from "../api/wire.ts";
+import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { inForce, plainOf } from "../app/systems";
 import { useConsents, useRefresh, useSubject, useUses } from "../app/wallet";
@@ -20,9 +21,10 @@ export default function Revoke({ seq }: { seq?: string }) {
   const whoOf = useWho();
   const consents = useConsents();
   const [done, setDone] = useState<string | null>(null);
+  const now = useNow();
   if (consents.isPending) return <Wait />;
   if (consents.isError) return <Fault error={consents.error} />;
-  const live = consents.data.consents.filter((c) => ["active", "future"].includes(inForce(c, Date.now())));
+  const live = consents.data.consents.filter((c) => ["active", "future"].includes(inForce(c, now)));
   const one = consents.data.consents.find((c) => c.seq === seq);
   if (done !== null) {
     return (

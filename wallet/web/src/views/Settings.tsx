@@ -91,7 +91,7 @@ function Lock() {
 }
 
 /** useWork runs something that may fail, and says when it is done. */
-function useWork(): { busy: boolean; done: boolean; run(work: () => Promise<void>): Promise<void>; shown: ReactNode } {
+function useWork(): { busy: boolean; done: boolean; run: (work: () => Promise<void>) => Promise<void>; shown: ReactNode } {
   const { t } = useTranslation();
   const [busy, setBusy] = useState(false);
   const [done, setDone] = useState(false);

@@ -11,8 +11,8 @@ import { useFormat } from "../i18n/format";
 
 interface Props {
   intent: Intent;
-  onDone(signed: Signed): void | Promise<void>;
-  onCancel(): void;
+  onDone: (signed: Signed) => void | Promise<void>;
+  onCancel: () => void;
   label?: string;
   /** What is signed takes something away: the button warns. */
   warning?: boolean;
@@ -21,18 +21,21 @@ interface Props {
 
 /** Signing shows what is about to be signed, made from the message itself, and signs it when the person says so. It is done
  * when the receipt is proved, and not before. */
-export function Signing({ intent, onDone, onCancel, label, warning, children }: Props) {
+export function Signing(props: Props) {
+  const wanted = JSON.stringify(props.intent);
+  return <One {...props} key={wanted} wanted={wanted} />;
+}
+
+function One({ wanted, onDone, onCancel, label, warning, children }: Props & { wanted: string }) {
   const { t } = useTranslation();
   const { wallet } = useVolens();
   const say = useSay();
   const [draft, setDraft] = useState<Draft | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
-  const wanted = JSON.stringify(intent);
   useEffect(() => {
     let live = true;
     let id: string | null = null;
-    setDraft(null);
     wallet.prepare(JSON.parse(wanted) as Intent).then(
       (d) => {
         id = d.id;

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 
-import { Fold, Rows } from "../app/parts";
+import { Fold, Rows, Scroll } from "../app/parts";
 import { useSayings } from "../app/say";
 import { plainOf } from "../app/systems";
 import { useNames } from "../app/wallet";
@@ -43,9 +43,9 @@ export function Terms({ consent, used }: { consent: Consent; used?: string }) {
         <>
           <p>{t("consent.complex")}</p>
           <Fold title={t("consent.rules")}>
-            <pre className="v-pre" tabIndex={0}>
-              {JSON.stringify(consent.provisions, null, 2)}
-            </pre>
+            <Scroll label={t("consent.rules")}>
+              <pre className="v-pre">{JSON.stringify(consent.provisions, null, 2)}</pre>
+            </Scroll>
           </Fold>
         </>
       )}

@@ -52,7 +52,7 @@ export function Unlock() {
 }
 
 /** PasswordField is a password that can be shown, in the language in use. */
-export function PasswordField(p: { id: string; label: string; value: string; onValue(v: string): void; hint?: string; error?: string | undefined; autoComplete: string }) {
+export function PasswordField(p: { id: string; label: string; value: string; onValue: (v: string) => void; hint?: string; error?: string | undefined; autoComplete: string }) {
   const { t, i18n } = useTranslation();
   return (
     <PasswordInput

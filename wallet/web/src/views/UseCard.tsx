@@ -9,7 +9,7 @@ import type { Use } from "../core/types.ts";
 import { useFormat } from "../i18n/format";
 
 /** useUseWords says a use in one sentence, and who it was. */
-export function useUseWords(): { who(u: Use): string; what(u: Use): string; result(u: Use): string } {
+export function useUseWords(): { who: (u: Use) => string; what: (u: Use) => string; result: (u: Use) => string } {
   const { t } = useTranslation();
   const names = useNames();
   const say = useSayings();

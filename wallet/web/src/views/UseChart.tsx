@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { UseEntry } from "../api/volens.ts";
-import { Box, Fold } from "../app/parts";
+import { Box, Fold, Scroll } from "../app/parts";
 import { useNames } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 
@@ -40,7 +40,7 @@ export function UseChart({ entries }: { entries: readonly UseEntry[] }) {
 }
 
 /** Bars is the chart itself, for anybody's uses. */
-export function Bars({ entries, names, title }: { entries: readonly { requester: string; time: number }[]; names(id: string): string; title: string }) {
+export function Bars({ entries, names, title }: { entries: readonly { requester: string; time: number }[]; names: (id: string) => string; title: string }) {
   const { t } = useTranslation();
   const f = useFormat();
   const { months, rows } = useMemo(() => tally(entries), [entries]);
@@ -61,7 +61,7 @@ export function Bars({ entries, names, title }: { entries: readonly { requester:
         ))}
       </div>
       <Fold title={t("uses.table")}>
-        <div aria-label={t("uses.table")} className="v-scroll" role="region" tabIndex={0}>
+        <Scroll label={t("uses.table")}>
           <table className="nhsuk-table">
             <thead>
               <tr>
@@ -86,7 +86,7 @@ export function Bars({ entries, names, title }: { entries: readonly { requester:
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Fold>
     </Box>
   );

@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 
 import type { UseEntry } from "../api/volens.ts";
+import { useNow } from "../app/now";
 import { Back, Box, Code, Fault, Fold, Go, Rows, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { inForce, plainOf } from "../app/systems";
@@ -94,7 +95,8 @@ function StopThis({ entry }: { entry: UseEntry }) {
   const names = useNames();
   const consents = useConsents();
   const { requester } = entry.use;
-  const one = consents.data?.consents.find((c) => inForce(c, Date.now()) === "active" && plainOf(c.consent).permits && plainOf(c.consent).members.includes(requester));
+  const now = useNow();
+  const one = consents.data?.consents.find((c) => inForce(c, now) === "active" && plainOf(c.consent).permits && plainOf(c.consent).members.includes(requester));
   if (one === undefined) return null;
   return (
     <div className="v-actions">

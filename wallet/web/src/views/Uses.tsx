@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import type { UseEntry, UsesView } from "../api/volens.ts";
 import { useSay } from "../app/Live";
+import { useNow } from "../app/now";
 import { Box, Fault, Fold, save, Title, Wait } from "../app/parts";
 import { useNames, useSubject, useUses, useVolens } from "../app/wallet";
 import { useFormat } from "../i18n/format";
@@ -42,6 +43,7 @@ export default function Uses() {
   const { t } = useTranslation();
   const f = useFormat();
   const subject = useSubject();
+  const now = useNow();
   const uses = useUses();
   const { uses: log } = useVolens();
   const [kept, setKept] = useState<UsesView | undefined>();
@@ -54,7 +56,7 @@ export default function Uses() {
   return (
     <>
       <Title>{t("uses.title")}</Title>
-      <p className="v-printonly">{t("uses.printedOn", { when: f.dateTime(Date.now()), custodian: subject.custodianName })}</p>
+      <p className="v-printonly">{t("uses.printedOn", { when: f.dateTime(now), custodian: subject.custodianName })}</p>
       {uses.isPending && <Wait>{t("uses.checking")}</Wait>}
       {uses.isError && <Fault error={uses.error} />}
       {view !== undefined && <ProofBox view={view} />}

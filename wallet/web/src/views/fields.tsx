@@ -1,5 +1,4 @@
 import { Checkboxes, Radios } from "nhsuk-react-components";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import { useSayings } from "../app/say";
@@ -19,15 +18,12 @@ export const kinds = [
   "Immunization",
 ] as const;
 
-/** useNow is the time at which a form was opened, so that dates in it do not move. */
-export const useNow = (): number => useState(() => Date.now())[0];
-
 interface KindsProps {
   all: readonly string[] | null; // what may be chosen from; null: the whole record
   some: boolean;
   types: readonly string[];
-  onSome(some: boolean): void;
-  onTypes(types: readonly string[]): void;
+  onSome: (some: boolean) => void;
+  onTypes: (types: readonly string[]) => void;
   staff?: boolean; // the words are for somebody else than the patient
 }
 
@@ -63,7 +59,7 @@ export function Kinds({ all, some, types, onSome, onTypes, staff }: KindsProps) 
 }
 
 /** Private keeps very private data closed. */
-export function Private({ value, onValue }: { value: boolean; onValue(v: boolean): void }) {
+export function Private({ value, onValue }: { value: boolean; onValue: (v: boolean) => void }) {
   const { t } = useTranslation();
   return (
     <Checkboxes idPrefix="private" name="private">
@@ -83,7 +79,7 @@ export function after(now: number, months: number): number {
 const spans = [3, 12, 60] as const;
 
 /** Until chooses the end: three months, a year, five years, or, when there is one already, what was said before. */
-export function Until({ now, value, latest, onValue }: { now: number; value: number; latest: number | null; onValue(v: number): void }) {
+export function Until({ now, value, latest, onValue }: { now: number; value: number; latest: number | null; onValue: (v: number) => void }) {
   const { t } = useTranslation();
   const f = useFormat();
   const offers = spans.map((months) => ({ months, end: after(now, months) })).filter((o) => latest === null || o.end < latest);

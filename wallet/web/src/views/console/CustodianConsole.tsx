@@ -3,11 +3,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { ConsentEntry, Enrolled, Subject } from "../../api/wire.ts";
+import { useNow } from "../../app/now";
 import { Box, Code, Copy, Rows } from "../../app/parts";
 import { termsOf } from "../../app/systems";
 import { useMembers, useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
-import { after, Kinds, Until, useNow } from "../fields";
+import { after, Kinds, Until } from "../fields";
 import { Desk } from "./Desk";
 import { FileField, PurposeSelect, useTask } from "./parts";
 import { QR } from "./QR";

@@ -18,7 +18,7 @@ export interface Session {
 interface Props {
   title: string;
   roles: readonly string[]; // any of them may use this desk
-  children(session: Session): ReactNode;
+  children: (session: Session) => ReactNode;
 }
 
 /** Desk is the sign-in of an organisation's person: a key that this device keeps locked with a password, and what the ledger
@@ -90,7 +90,7 @@ function OpenDevice() {
   );
 }
 
-function Keys({ exists, onSession }: { exists: boolean; onSession(s: Session): void }) {
+function Keys({ exists, onSession }: { exists: boolean; onSession: (s: Session) => void }) {
   const { t } = useTranslation();
   const { volens, look } = useDevice();
   const keys = useQuery({ queryKey: ["desk-keys", exists], queryFn: () => (exists ? volens.organisation.keys() : []), networkMode: "always" });
@@ -156,7 +156,7 @@ function Keys({ exists, onSession }: { exists: boolean; onSession(s: Session): v
   );
 }
 
-function AddKey({ exists, busy, onAdd }: { exists: boolean; busy: boolean; onAdd(text: string, password: string): Promise<void> }) {
+function AddKey({ exists, busy, onAdd }: { exists: boolean; busy: boolean; onAdd: (text: string, password: string) => Promise<void> }) {
   const { t } = useTranslation();
   const [text, setText] = useState("");
   const [password, setPassword] = useState("");

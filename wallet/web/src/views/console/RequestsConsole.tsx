@@ -3,12 +3,13 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Access, Asked } from "../../api/wire.ts";
-import { Box, Code, Fold, Rows } from "../../app/parts";
+import { useNow } from "../../app/now";
+import { Box, Code, Fold, Rows, Scroll } from "../../app/parts";
 import { useSayings } from "../../app/say";
 import { coding, termsOf } from "../../app/systems";
 import { useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
-import { after, Kinds, Until, useNow } from "../fields";
+import { after, Kinds, Until } from "../fields";
 import { Desk, type Session } from "./Desk";
 import { PurposeSelect, useTask } from "./parts";
 
@@ -141,9 +142,9 @@ function Answer({ access: a, purpose }: { access: Access; purpose: string }) {
       </Fold>
       {data.length > 0 && (
         <Fold title={t("desk.data")}>
-          <pre className="v-pre" tabIndex={0}>
-            {JSON.stringify(data, null, 2)}
-          </pre>
+          <Scroll label={t("desk.data")}>
+            <pre className="v-pre">{JSON.stringify(data, null, 2)}</pre>
+          </Scroll>
         </Fold>
       )}
     </Box>

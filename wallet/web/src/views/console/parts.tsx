@@ -8,7 +8,7 @@ import { useSayings } from "../../app/say";
 /** The purposes that a console offers, by v3-ActReason. */
 export const purposes = ["TREAT", "ETREAT", "BTG", "HRESCH", "CLINTRCH", "BIORCH", "PUBHLTH", "HPAYMT", "HQUALIMP", "MLTRAINING"] as const;
 
-export function PurposeSelect({ value, onValue, all }: { value: string; onValue(code: string): void; all?: boolean }) {
+export function PurposeSelect({ value, onValue, all }: { value: string; onValue: (code: string) => void; all?: boolean }) {
   const { t } = useTranslation();
   const say = useSayings();
   const id = useId();
@@ -25,7 +25,7 @@ export function PurposeSelect({ value, onValue, all }: { value: string; onValue(
 }
 
 /** useTask runs one thing at a time and shows how it went. */
-export function useTask<T>(): { value: T | null; busy: boolean; run(work: () => Promise<T>): Promise<void>; shown: ReactNode } {
+export function useTask<T>(): { value: T | null; busy: boolean; run: (work: () => Promise<T>) => Promise<void>; shown: ReactNode } {
   const { t } = useTranslation();
   const [value, setValue] = useState<T | null>(null);
   const [busy, setBusy] = useState(false);
@@ -51,7 +51,7 @@ export function useTask<T>(): { value: T | null; busy: boolean; run(work: () => 
 }
 
 /** FileField reads a file on this device. It is the browser's own field: it needs no script and speaks the person's language. */
-export function FileField({ id, label, hint, onFile }: { id: string; label: string; hint: string; onFile(file: File): void }) {
+export function FileField({ id, label, hint, onFile }: { id: string; label: string; hint: string; onFile: (file: File) => void }) {
   return (
     <div className="nhsuk-form-group">
       <label className="nhsuk-label" htmlFor={id}>
