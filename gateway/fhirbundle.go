@@ -82,9 +82,7 @@ func (f fhirRelease) bundle(c *gin.Context) {
 		return
 	}
 	tasks := make([]task, len(b.Entry))
-	for i, e := range b.Entry {
-		tasks[i] = f.task(c, e)
-	}
+	f.each(tasks, func(i int) { tasks[i] = f.task(c, b.Entry[i]) })
 	all := f.problems(tasks)
 	if b.Type == "transaction" && len(all) > 0 {
 		fhirRefuse(c, &fhir.RefusedError{Issues: all})

@@ -14,6 +14,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth"
 	"github.com/volens-ledger/volens/gateway/fhir"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
@@ -95,16 +96,14 @@ func (g *Gateway) locate(c *gin.Context, id string) (consent.SubjectID, api.Cons
 	if !ok || head.State == consent.Gone || !own(c) && head.Custodian != principal(c).Member {
 		return h, api.Consent{}, none
 	}
-	list, err := g.consentsOf(c.Request.Context(), h)
+	list, err := g.consentsThat(c.Request.Context(), h, func(k replica.Held) bool { return k.Commitment == commitment })
 	if err != nil {
 		return h, api.Consent{}, err
 	}
-	for _, k := range list {
-		if k.Commitment == commitment {
-			return h, k, nil
-		}
+	if len(list) == 0 {
+		return h, api.Consent{}, none
 	}
-	return h, api.Consent{}, none
+	return h, list[0], nil
 }
 
 // subjectOf is whose message has a commitment, as its public leaf says.

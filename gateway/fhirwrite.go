@@ -13,6 +13,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/fhir"
+	"github.com/volens-ledger/volens/gateway/replica"
 )
 
 // written is what became of a Consent that somebody sent.
@@ -145,15 +146,14 @@ func said(k consent.Consent) consent.Hash {
 
 // consentAt is one consent of a subject.
 func (g *Gateway) consentAt(ctx context.Context, h consent.SubjectID, seq consent.Uint64) (api.Consent, error) {
-	list, err := g.consentsOf(ctx, h)
+	list, err := g.consentsThat(ctx, h, func(k replica.Held) bool { return k.Seq == seq })
+	if err == nil && len(list) == 0 {
+		err = consent.Errorf(consent.Internal, "consent %d is not there", seq)
+	}
 	if err != nil {
 		return api.Consent{}, err
 	}
-	i := slices.IndexFunc(list, func(k api.Consent) bool { return k.Seq == seq })
-	if i < 0 {
-		return api.Consent{}, consent.Errorf(consent.Internal, "consent %d is not there", seq)
-	}
-	return list[i], nil
+	return list[0], nil
 }
 
 // bring puts the message on the ledger that a patient or her delegate signed. The resource must say exactly what was

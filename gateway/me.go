@@ -13,6 +13,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
@@ -118,6 +119,11 @@ func (g *Gateway) consents(c *gin.Context) {
 
 // consentsOf lists a subject's consents, newest first.
 func (g *Gateway) consentsOf(ctx context.Context, h consent.SubjectID) ([]api.Consent, error) {
+	return g.consentsThat(ctx, h, func(replica.Held) bool { return true })
+}
+
+// consentsThat lists some of a subject's consents, newest first.
+func (g *Gateway) consentsThat(ctx context.Context, h consent.SubjectID, wanted func(replica.Held) bool) ([]api.Consent, error) {
 	held, err := g.cfg.Replica.Consents(h)
 	if err != nil {
 		return nil, err
@@ -126,6 +132,9 @@ func (g *Gateway) consentsOf(ctx context.Context, h consent.SubjectID) ([]api.Co
 	list := make([]api.Consent, 0, len(held))
 	for i := len(held) - 1; i >= 0; i-- {
 		k := held[i]
+		if !wanted(k) {
+			continue
+		}
 		body, err := g.cfg.Replica.Body(h, k.Seq)
 		if err != nil {
 			return nil, err
