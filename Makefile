@@ -10,7 +10,7 @@ VULN         := bin/govulncheck-$(VULN_VERSION)
 RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
 
 .DEFAULT_GOAL := help
-.PHONY: help run build app web-test test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean
+.PHONY: help run build app web-test web-e2e test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ web-test: ## the wallet app: types, lint, tests, two builds that are the same
 	cd wallet/web && npm run --silent build -- --logLevel error && OUT=$$PWD/node_modules/.again npm run --silent build -- --logLevel error \
 		&& diff -r embedded/dist node_modules/.again && rm -r node_modules/.again
 
-test: ## everything: format, vet, lint, tests, the wallet app, tests on Fabric, tests under the race detector, known vulnerabilities
-	@failed=; for stage in check-format vet lint go-test web-test test-fabric go-race vulnerabilities; do \
+web-e2e: build ## each person's story in Chromium, against the binary with the app in it
+	@.ci/web-e2e
+
+test: ## everything: format, vet, lint, tests, the wallet app, its story in Chromium, tests on Fabric, tests under the race detector, known vulnerabilities
+	@failed=; for stage in check-format vet lint go-test web-test web-e2e test-fabric go-race vulnerabilities; do \
 		.ci/stage $$stage $(MAKE) --no-print-directory $$stage || failed="$$failed $$stage"; \
 	done; if [ -n "$$failed" ]; then echo; echo "failed:$$failed"; exit 1; fi
 

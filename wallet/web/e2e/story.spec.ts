@@ -308,6 +308,7 @@ test("after the lock nothing readable is left on the device", async () => {
       return String(v);
     };
     const done = <T>(r: IDBRequest<T>) => new Promise<T>((ok, bad) => ((r.onsuccess = () => ok(r.result)), (r.onerror = () => bad(r.error ?? new Error("storage")))));
+    // eslint-disable-next-line no-restricted-globals -- to see what is in them
     let text = JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }) + document.cookie;
     for (const { name } of await indexedDB.databases()) {
       const db = await done(indexedDB.open(name ?? ""));
