@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/volens-ledger/volens/gateway/fhir"
+	"github.com/volens-ledger/volens/gateway/fhir/auditevent"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/duo"
 	"github.com/volens-ledger/volens/policies/label"
@@ -17,6 +18,6 @@ import (
 func vectorSets() []vectors.Set {
 	return slices.Concat(
 		policies.VectorSets(), scope.VectorSets(), label.VectorSets(), minimise.VectorSets(), duo.VectorSets(), passport.VectorSets(),
-		fhir.VectorSets(),
+		fhir.VectorSets(), auditevent.VectorSets(),
 	)
 }
