@@ -44,19 +44,20 @@ export function Wait({ children }: { children?: string | undefined }) {
 
 type Mood = 'good' | 'bad' | 'warn' | 'quiet';
 
-/** Box sets a part of a page apart. */
-export function Box({ mood, title, level = 2, children }: { mood?: Mood; title?: string; level?: 2 | 3; children: ReactNode }) {
+/** Box sets a part of a page apart: a landmark by its title, unless it is one of several alike. */
+export function Box({ mood, title, level = 2, alike, children }: { mood?: Mood; title?: string; level?: 2 | 3; alike?: boolean; children: ReactNode }) {
   const id = useId();
   const Heading = level === 2 ? 'h2' : 'h3';
+  const Part = alike === true || title === undefined ? 'div' : 'section';
   return (
-    <section className={`v-box${mood ? ` v-box--${mood}` : ''}`} {...(title === undefined ? {} : { 'aria-labelledby': id })}>
+    <Part className={`v-box${mood ? ` v-box--${mood}` : ''}`} {...(Part === 'div' ? {} : { 'aria-labelledby': id })}>
       {title !== undefined && (
         <Heading className="nhsuk-heading-m" id={id}>
           {title}
         </Heading>
       )}
       {children}
-    </section>
+    </Part>
   );
 }
 

@@ -32,6 +32,7 @@ export default function Consents() {
         </div>
       )}
       {data !== undefined && live.length === 0 && <p>{t("home.sharingNone")}</p>}
+      {live.length > 0 && <h2 className="nhsuk-heading-m">{t("consent.active")}</h2>}
       {live.map(({ entry, standing }) => (
         <Card entry={entry} key={entry.seq} standing={standing} {...(data?.stale === false ? { stop: true } : {})} />
       ))}
@@ -60,7 +61,7 @@ function Card({ entry, standing, stop }: { entry: ConsentEntry; standing: Standi
   const who = useWho()(entry.consent);
   const p = plainOf(entry.consent);
   return (
-    <Box {...(standing === "active" ? { mood: "good" as const } : {})} level={3} title={who}>
+    <Box {...(standing === "active" ? { mood: "good" as const } : {})} alike level={3} title={who}>
       <p>
         <Tag modifier={colourOf[standing]}>{t(`consent.${standing}`)}</Tag>
         {!entry.signed && entry.kind === "ConsentAttest" && <> {t("consent.attested")}</>}

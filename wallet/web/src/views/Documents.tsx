@@ -24,7 +24,7 @@ export default function Documents() {
       {list.map((k) => {
         const seq = typeof k.message.body["seq"] === "string" ? k.message.body["seq"] : "";
         return (
-          <Box key={k.commitment} title={t(`documents.type.${k.message.type}`, { defaultValue: k.message.type })}>
+          <Box alike key={k.commitment} title={t(`documents.type.${k.message.type}`, { defaultValue: k.message.type })}>
             <Rows
               rows={[
                 k.receipt !== undefined && [t("documents.time"), f.dateTime(Number(k.receipt.time))],

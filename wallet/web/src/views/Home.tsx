@@ -62,7 +62,7 @@ function Alarms({ uses }: { uses: UsesView }) {
         </Box>
       )}
       {urgent.map((e) => (
-        <Box key={e.index} mood="warn" title={t("home.emergencyTitle")}>
+        <Box alike key={e.index} mood="warn" title={t("home.emergencyTitle")}>
           <p>{t("home.emergency", { who: names(e.use.requester), when: f.dateTime(Number(e.use.time)) })}</p>
           <Link href={`/uses/${e.use.useSeq}`}>{t("home.emergencySee")}</Link>
         </Box>

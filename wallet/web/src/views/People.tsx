@@ -84,7 +84,7 @@ function Person({ delegation: d, onEnd }: { delegation: Delegation; onEnd: () =>
     }
   };
   return (
-    <Box {...(live ? { mood: "good" as const } : {})} title={t(d.kind === "guardian" ? "people.guardian" : "people.delegate")}>
+    <Box alike {...(live ? { mood: "good" as const } : {})} title={t(d.kind === "guardian" ? "people.guardian" : "people.delegate")}>
       {error !== null && <Fault error={error} />}
       <p>
         <Tag modifier={live ? "green" : "grey"}>{t(live ? "people.active" : "people.ended")}</Tag>

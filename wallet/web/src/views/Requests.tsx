@@ -29,7 +29,7 @@ export default function Requests({ id }: { id?: string }) {
       <ul className="v-list">
         {requests.data?.map((r) => (
           <li key={r.id}>
-            <Box {...(r.answered === "0" ? { mood: "warn" as const } : {})} title={t("ask.from", { who: names(r.member) })}>
+            <Box alike {...(r.answered === "0" ? { mood: "warn" as const } : {})} title={t("ask.from", { who: names(r.member) })}>
               <p>
                 <Tag modifier={r.answered === "0" ? "yellow" : "grey"}>{t(r.answered === "0" ? "ask.waiting" : "ask.answered")}</Tag>{" "}
                 {t("ask.on", { when: f.date(Number(r.time)) })}

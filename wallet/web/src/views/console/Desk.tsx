@@ -115,7 +115,7 @@ function Keys({ exists, onSession }: { exists: boolean; onSession: (s: Session) 
     <>
       {error !== null && <Fault error={error} />}
       {(keys.data ?? []).map((k) => (
-        <Box key={k.address} title={k.name ?? t("desk.unknownKey")}>
+        <Box alike key={k.address} title={k.name ?? t("desk.unknownKey")}>
           <p>
             <Code>{k.address}</Code>
           </p>

@@ -197,7 +197,7 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
       {task.shown}
       <div aria-live="polite">
         {asked.map((r) => (
-          <Box key={r.id} level={3} mood="good" title={t("desk.asked")}>
+          <Box alike key={r.id} level={3} mood="good" title={t("desk.asked")}>
             <p>
               <Tag modifier="yellow">{t(r.answered === "0" ? "desk.states.opened" : "ask.answered")}</Tag> {t("ask.on", { when: f.dateTime(Number(r.time)) })}
             </p>
