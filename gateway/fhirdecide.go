@@ -131,16 +131,21 @@ func (p fhirParameter) apply(r *api.AccessRequest) error {
 		return nil
 	case "resource":
 		return p.resource(r)
+	case "category":
+		return p.add(&r.Categories)
+	case "resourceType":
+		return p.add(&r.ResourceTypes)
 	}
+	return errParameter
+}
+
+// add adds a code to those of a request.
+func (p fhirParameter) add(to *[]consent.Coding) error {
 	k, ok := p.coding()
-	switch {
-	case ok && p.Name == "category":
-		r.Categories = append(r.Categories, k)
-	case ok && p.Name == "resourceType":
-		r.ResourceTypes = append(r.ResourceTypes, k)
-	default:
+	if !ok {
 		return errParameter
 	}
+	*to = append(*to, k)
 	return nil
 }
 

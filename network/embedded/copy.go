@@ -70,25 +70,9 @@ func (l *Ledger) copyRun(ctx context.Context, entries []Entry, cursor []byte) er
 	if len(entries) == 0 {
 		return l.keepCursor(cursor)
 	}
-	at := l.Position()
-	events, recs := make([]network.Event, len(entries)), make([]journal.Record, len(entries))
-	fresh := false
-	for i, e := range entries {
-		var err error
-		if events[i], err = l.copiedEvent(at+network.Position(i)+1, e); err != nil { //nolint:gosec // an index
-			return err
-		}
-		h := vault.ID(events[i].Event.Handle)
-		fresh = fresh || events[i].Message != nil && !l.cfg.Vault.Known(h)
-		recs[i].Leaf = e.Leaf
-		if recs[i].Attachment, err = l.copiedAttachment(&events[i]); err != nil {
-			return storageError(err)
-		}
-	}
-	if fresh { // a subject's new key is durable before what it seals
-		if err := l.cfg.Vault.Sync(); err != nil {
-			return storageError(err)
-		}
+	events, recs, err := l.copiedRecords(entries)
+	if err != nil {
+		return err
 	}
 	if err := l.write(ctx, recs); err != nil {
 		return err
@@ -105,6 +89,32 @@ func (l *Ledger) copyRun(ctx context.Context, entries []Entry, cursor []byte) er
 	}
 	l.tail.push(events)
 	return nil
+}
+
+// copiedRecords makes events and records of entries. The keys of new subjects are durable when it returns, before what they
+// seal is written.
+func (l *Ledger) copiedRecords(entries []Entry) ([]network.Event, []journal.Record, error) {
+	at := l.Position()
+	events, recs := make([]network.Event, len(entries)), make([]journal.Record, len(entries))
+	fresh := false
+	for i, e := range entries {
+		var err error
+		if events[i], err = l.copiedEvent(at+network.Position(i)+1, e); err != nil { //nolint:gosec // an index
+			return nil, nil, err
+		}
+		h := vault.ID(events[i].Event.Handle)
+		fresh = fresh || events[i].Message != nil && !l.cfg.Vault.Known(h)
+		recs[i].Leaf = e.Leaf
+		if recs[i].Attachment, err = l.copiedAttachment(&events[i]); err != nil {
+			return nil, nil, storageError(err)
+		}
+	}
+	if fresh {
+		if err := l.cfg.Vault.Sync(); err != nil {
+			return nil, nil, storageError(err)
+		}
+	}
+	return events, recs, nil
 }
 
 // keepCursor keeps a cursor alone, for a host that went on without leaves. An older one costs only reading it again.
