@@ -76,8 +76,8 @@ export interface Vault {
   restore(file: string, password: string): Promise<void>;
   /** suggest lists the words of the phrase's list that begin so, for typing help. */
   suggest(prefix: string): Promise<string[]>;
-  /** destroy removes the vault from this device. What is on the ledger stays; the phrase brings the keys back. */
-  destroy(password: string): Promise<void>;
+  /** destroy removes the vault from this device, without a password: ask twice. What is on the ledger stays; the phrase brings the keys back. */
+  destroy(): Promise<void>;
 }
 
 /** A line of what is about to be signed, made from the message itself. label and warning are i18n keys ("field.<key>", "warn.<key>"). */

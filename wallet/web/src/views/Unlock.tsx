@@ -83,7 +83,7 @@ export function Forget() {
   const { volens, look } = useDevice();
   const [sure, setSure] = useState(false);
   const forget = async () => {
-    await volens.vault.destroy('');
+    await volens.vault.destroy();
     await look();
   };
   if (!sure) {

@@ -85,7 +85,7 @@ export function createCore(env: Environment): Core {
       backup: () => safe.backup(),
       restore: (file, password) => safe.restore(file, password),
       suggest: async (prefix) => safe.suggest(prefix),
-      destroy: (password) => safe.destroy(password),
+      destroy: () => safe.destroy(),
     },
     passkey: {
       hint: () => safe.passkeyHint(),
