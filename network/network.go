@@ -22,8 +22,8 @@ type Receipt struct {
 	Commitment consent.Hash   `json:"commitment"`
 	Time       consent.Millis `json:"time"` // whole minutes
 	Leaf       []byte         `json:"leaf"`
-	Proof      []consent.Hash `json:"proof"`      // RFC 6962 inclusion proof of the leaf in the checkpoint's tree; nil on Fabric
-	Checkpoint []byte         `json:"checkpoint"` // C2SP signed note, or the Fabric transaction id
+	Proof      []consent.Hash `json:"proof"`      // RFC 6962 inclusion proof of the leaf in the checkpoint's tree
+	Checkpoint []byte         `json:"checkpoint"` // C2SP signed note; on Fabric by the gateway, over its copy of the channel
 }
 
 // Event is what followers get for each leaf, in order, after it is durable and applied.

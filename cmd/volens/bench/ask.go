@@ -118,8 +118,8 @@ func (c *inquirer) next() request {
 	if err != nil {
 		return nil
 	}
-	q, id := &m.asks[c.r.IntN(len(m.asks))], "1"
-	if c.a.shape.Unique { // for the purpose that the subject's consents speak of, so that one of them always matters
+	q, id := &m.asks[c.r.IntN(len(m.asks))], "r1" // consents except numbers, none of them this
+	if c.a.shape.Unique {                         // for the purpose that the subject's consents speak of, so that one of them always matters
 		each := len(m.asks) / len(purposes)
 		k := c.a.consentTo(i, who)
 		q = &m.asks[c.a.speaksOf(k)*each+c.r.IntN(each)]

@@ -80,7 +80,7 @@ func (n *Node) openHost(ctx context.Context, genesis consent.Message, cfg embedd
 	case copies && n.cfg.Fabric == nil:
 		return nil, errors.New("the node's ledger is a copy of a Fabric channel: serve it with --ledger fabric and its profile")
 	case !copies && n.cfg.Fabric != nil:
-		return nil, errors.New("the node has an embedded ledger of its own: \"volens ledger export\" and \"import\" move it to a channel")
+		return nil, errors.New("the node has an embedded ledger of its own, which cannot become a copy of a channel: give the node another folder")
 	case !copies:
 		return embedded.Open(ctx, cfg)
 	}
