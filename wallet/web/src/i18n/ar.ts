@@ -693,6 +693,7 @@ export const ar: Words = {
     useLog: "الاستخدامات",
     onlyEmergency: "حالات الطوارئ فقط",
     erased: "محذوف",
+    herself: "المريض",
     evidence: "نزّل الأدلة",
     replay: "قرر مرة أخرى",
     same: "الرد نفسه كما في السجل.",

@@ -658,6 +658,7 @@ export const en = {
     useLog: 'Uses',
     onlyEmergency: 'Only emergencies',
     erased: 'Erased',
+    herself: 'The patient',
     evidence: 'Download the evidence',
     replay: 'Decide again',
     same: 'The same answer as on record.',

@@ -667,6 +667,7 @@ export const es: Words = {
     useLog: "Usos",
     onlyEmergency: "Solo urgencias",
     erased: "Borrado",
+    herself: "La persona paciente",
     evidence: "Descargar las pruebas",
     replay: "Decidir otra vez",
     same: "La misma respuesta que la registrada.",

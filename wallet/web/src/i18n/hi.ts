@@ -662,6 +662,7 @@ export const hi: Words = {
     useLog: "उपयोग",
     onlyEmergency: "सिर्फ़ आपातकाल",
     erased: "मिटाया गया",
+    herself: "मरीज़",
     evidence: "सबूत डाउनलोड करें",
     replay: "फिर से तय करें",
     same: "वही जवाब जो दर्ज है।",

@@ -196,7 +196,7 @@ function Row({ row: r }: { row: AuditUse }) {
     <article className={`v-use v-use--${mood}`}>
       <div className="v-use__head">
         <h4 className="nhsuk-heading-xs">
-          {f.number(Number(r.index))}. {r.erased ? t("desk.erased") : names(r.requester ?? "")}
+          {f.number(Number(r.index))}. {r.erased ? t("desk.erased") : (r.requester ?? "") === "" ? t("desk.herself") : names(r.requester ?? "")}
         </h4>
         <span className="v-use__tags">
           {r.emergency === true && <Tag modifier="yellow">{t("uses.emergency")}</Tag>}
