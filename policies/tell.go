@@ -3,6 +3,7 @@ package policies
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -52,6 +53,15 @@ func reasons(bs []because, id func(int) string) []Reason {
 	out := make([]Reason, len(bs))
 	for i, b := range bs {
 		out[i] = reason(b, id(b.consent))
+	}
+	// Which of several consents OPA saw first depends on what was left out of them. The same rule names them in their own order.
+	for from := 0; from < len(out); {
+		to := from + 1
+		for to < len(out) && out[to].Rule == out[from].Rule && out[to].Code == out[from].Code {
+			to++
+		}
+		slices.SortStableFunc(out[from:to], func(a, b Reason) int { return strings.Compare(a.Consent, b.Consent) })
+		from = to
 	}
 	return out
 }
