@@ -15,8 +15,8 @@ const PackageType = "ccaas"
 // connection is the file in which it says so.
 const connection = "connection.json"
 
-// IsBuilderStep reports whether a program was called by one of the names that a peer calls its external builder.
-func IsBuilderStep(name string) bool {
+// isBuilderStep reports whether a program was called by one of the names that a peer calls its external builder.
+func isBuilderStep(name string) bool {
 	return slices.Contains([]string{"detect", "build", "release"}, name)
 }
 

@@ -5,10 +5,30 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 )
 
-// Flags reads the command line of a chaincode server: flags, whose defaults are the environment variables that Fabric's own samples use.
-func Flags(args []string) (id string, s Service, cfg Config, err error) {
+// Main is the command of a chaincode server: args are the command line with the program's name. Called detect, build or
+// release it is the peer's external builder; else it serves the contract, in wrap unless that is nil, until it cannot.
+func Main(args []string, wrap func(*Contract) shim.Chaincode) error {
+	if step := filepath.Base(args[0]); isBuilderStep(step) {
+		return BuilderStep(step, args[1:])
+	}
+	id, service, cfg, err := flags(args[1:])
+	if err != nil {
+		return err
+	}
+	c := New(cfg)
+	if wrap == nil {
+		return service.Serve(id, c)
+	}
+	return service.Serve(id, wrap(c))
+}
+
+// flags reads the command line; its defaults are the environment variables that Fabric's own samples use.
+func flags(args []string) (id string, s Service, cfg Config, err error) {
 	f := flag.NewFlagSet("volens-chaincode", flag.ContinueOnError)
 	f.StringVar(&id, "id", os.Getenv("CHAINCODE_ID"), "package id that the peer gave the chaincode (CHAINCODE_ID)")
 	f.StringVar(&s.Address, "address", os.Getenv("CHAINCODE_SERVER_ADDRESS"), "address to listen on (CHAINCODE_SERVER_ADDRESS)")

@@ -5,25 +5,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas"
 )
 
 func main() {
-	if err := run(os.Args); err != nil {
+	if err := ccaas.Main(os.Args, nil); err != nil {
 		fmt.Fprintln(os.Stderr, "volens-chaincode:", err)
 		os.Exit(1)
 	}
-}
-
-func run(args []string) error {
-	if step := filepath.Base(args[0]); ccaas.IsBuilderStep(step) {
-		return ccaas.BuilderStep(step, args[1:])
-	}
-	id, service, cfg, err := ccaas.Flags(args[1:])
-	if err != nil {
-		return err
-	}
-	return service.Serve(id, ccaas.New(cfg))
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -14,21 +13,10 @@ import (
 )
 
 func main() {
-	if err := run(os.Args); err != nil {
+	if err := ccaas.Main(os.Args, func(c *ccaas.Contract) shim.Chaincode { return withPut{c} }); err != nil {
 		fmt.Fprintln(os.Stderr, "bare:", err)
 		os.Exit(1)
 	}
-}
-
-func run(args []string) error {
-	if step := filepath.Base(args[0]); ccaas.IsBuilderStep(step) {
-		return ccaas.BuilderStep(step, args[1:])
-	}
-	id, service, cfg, err := ccaas.Flags(args[1:])
-	if err != nil {
-		return err
-	}
-	return service.Serve(id, withPut{ccaas.New(cfg)})
 }
 
 type withPut struct{ *ccaas.Contract }
