@@ -177,6 +177,14 @@ func merge(to []consent.Coding, cs ...consent.Coding) []consent.Coding {
 // Read returns all labels of a resource in FHIR JSON: those that it carries, then those that the rules add. What a resource
 // contains is part of it. It fails on what is no JSON object.
 func (l *Labeller) Read(raw []byte) ([]consent.Coding, error) {
+	if !json.Valid(raw) {
+		return nil, fmt.Errorf("label a resource: %w", errJSON)
+	}
+	return l.ReadValid(raw)
+}
+
+// ReadValid is Read of what is known to be valid JSON. It panics on anything else.
+func (l *Labeller) ReadValid(raw []byte) ([]consent.Coding, error) {
 	var carried, found []consent.Coding
 	err := scan(raw, func(c consent.Coding, security bool) {
 		if security {

@@ -20,11 +20,8 @@ type scanner struct {
 var errJSON = errors.New("it is no JSON object")
 
 // scan calls codings for every object with a text "system" or none, and a text "code"; security says that it stands in a
-// meta.security of the resource or of one that it contains.
+// meta.security of the resource or of one that it contains. raw is valid JSON.
 func scan(raw []byte, codings func(c consent.Coding, security bool)) error {
-	if !json.Valid(raw) {
-		return fmt.Errorf("label a resource: %w", errJSON)
-	}
 	s := &scanner{raw: raw, codings: codings}
 	s.blank()
 	if s.raw[s.at] != '{' {
@@ -107,7 +104,7 @@ func (s *scanner) object(p place) {
 			s.value(p.below(name))
 		}
 	}
-	if code != nil && (system != nil || p.security) {
+	if s.codings != nil && code != nil && (system != nil || p.security) {
 		s.codings(consent.Coding{System: plainText(system), Code: plainText(code)}, p.security)
 	}
 }

@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/label"
 	"github.com/volens-ledger/volens/policies/minimise"
@@ -15,7 +17,7 @@ import (
 
 // item is one resource on its way, and what is known of it.
 type item struct {
-	raw      json.RawMessage
+	raw      []byte
 	root     map[string]any
 	typ, id  string
 	parts    []policies.Resource // itself, then what it contains that is somebody's data
@@ -27,18 +29,25 @@ type item struct {
 	entry    entry // that it came in
 }
 
-// look reads a resource: what rules can ask about it, its labels, whose it is.
-func (p *Proxy) look(raw json.RawMessage) (*item, error) {
-	it := &item{raw: raw}
-	if err := json.Unmarshal(raw, &it.root); err != nil {
+// look reads a resource: what rules can ask about it, its labels, whose it is. One with a name twice in an object, or that is no
+// UTF-8, is none: what is decided must be what the client reads.
+func (p *Proxy) look(raw []byte) (*item, error) {
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
 		return nil, err
 	}
+	root, ok := v.(map[string]any)
+	if !ok {
+		return nil, errNoResource
+	}
+	it := &item{raw: raw, root: root}
 	self, err := p.part(raw, it.root)
 	if err != nil {
 		return nil, err
 	}
 	it.typ, it.id = self.Type, self.ID
 	it.subjects, it.known = p.subjects(it.root)
+	it.known = it.known && logical.MatchString(it.id)
 	_, refers := it.root["device"]
 	it.device = minimise.IsDevice(self, refers)
 	it.parts = []policies.Resource{self}
@@ -54,16 +63,20 @@ func (p *Proxy) look(raw json.RawMessage) (*item, error) {
 	return it, nil
 }
 
+// part reads one resource. raw is valid JSON.
 func (p *Proxy) part(raw []byte, root map[string]any) (policies.Resource, error) {
 	r, err := policies.ReadResource(root)
 	if err != nil {
 		return r, err
 	}
-	r.Labels, err = p.cfg.Labels.Read(raw)
+	r.Labels, err = p.cfg.Labels.ReadValid(raw)
 	return r, err
 }
 
-var errContained = errors.New("a contained resource cannot be read")
+var (
+	errNoResource = errors.New("it is no resource")
+	errContained  = errors.New("a contained resource cannot be read")
+)
 
 // contained decides on what a resource contains as on a resource of its own: it could stand alone, and consents name types. What
 // is nobody's data by its type only adds its codes.
@@ -109,35 +122,39 @@ func (it *item) refer(p *Proxy, root map[string]any) {
 }
 
 // release returns the resource as it flows: the elements that were asked for and that the purpose needs, its labels told, and the
-// server's own address replaced. false: the purpose needs nothing of the type.
-func (x *exchange) release(it *item) (json.RawMessage, bool, error) {
+// server's own address replaced. What needs no change is not written anew: the bytes are the server's. false: the purpose needs
+// nothing of the type.
+func (x *exchange) release(it *item) (out []byte, needed bool, err error) {
 	need, needs := x.p.cfg.Needs.Need(x.who.purpose, it.typ)
 	if !needs {
 		return nil, false, nil
 	}
-	out, _, err := minimise.Ask{Elements: x.act.ask.Elements, Summary: x.act.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
+	out, _, err = minimise.Ask{Elements: x.act.ask.Elements, Summary: x.act.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
 	if err != nil {
 		return nil, false, err
 	}
-	if labels := it.parts[0].Labels; len(labels) > carried(it.root) {
-		var root map[string]json.RawMessage
-		if err := json.Unmarshal(out, &root); err != nil {
-			return nil, false, err
-		}
-		if err := label.Annotate(root, "security", labels...); err != nil {
-			return nil, false, err
-		}
-		if out, err = json.Marshal(root); err != nil {
-			return nil, false, err
-		}
+	if out, err = label.Insert(out, "security", it.untold()...); err != nil {
+		return nil, false, err
 	}
-	return bytes.ReplaceAll(out, []byte(x.p.upstream.String()), []byte(x.p.base)), true, nil
+	if server := []byte(x.p.upstream.String()); bytes.Contains(out, server) {
+		out = bytes.ReplaceAll(out, server, []byte(x.p.base))
+	}
+	return out, true, nil
 }
 
-func carried(root map[string]any) int {
-	meta, _ := root["meta"].(map[string]any) //nolint:errcheck // none
-	security, _ := meta["security"].([]any)  //nolint:errcheck // none
-	return len(security)
+// untold are the labels of a resource that it does not carry.
+func (it *item) untold() (out []consent.Coding) {
+	meta, _ := it.root["meta"].(map[string]any) //nolint:errcheck // none
+	security, _ := meta["security"].([]any)     //nolint:errcheck // none
+	for _, l := range it.parts[0].Labels {
+		if !slices.ContainsFunc(security, func(v any) bool {
+			c, _ := v.(map[string]any) //nolint:errcheck // none
+			return text(c["system"]) == l.System && text(c["code"]) == l.Code
+		}) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // inScope reports whether a scope allows this very resource.

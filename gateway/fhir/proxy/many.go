@@ -136,6 +136,7 @@ func (x *exchange) send(method, path string, body io.Reader) (*http.Response, er
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/fhir+json")
+	req.Header.Set("Accept-Encoding", "identity")
 	if x.p.cfg.Authorization != "" {
 		req.Header.Set("Authorization", x.p.cfg.Authorization)
 	}
@@ -217,7 +218,11 @@ type bundleWriter struct {
 	x       *exchange
 	began   bool
 	entries int
+	out     []byte // not yet written
 }
+
+// maxUnwritten is how much of an answer is gathered before it is written, in bytes.
+const maxUnwritten = 64 << 10
 
 // flush decides a window and writes what flows.
 func (b *bundleWriter) flush(w *window) error {
@@ -232,62 +237,61 @@ func (b *bundleWriter) flush(w *window) error {
 		if !it.flows || it.hidden {
 			continue
 		}
-		out, needed, err := b.x.release(it)
+		resource, needed, err := b.x.release(it)
 		if err != nil {
 			return err
 		}
-		if needed {
-			if err := b.entry(it, out); err != nil {
+		if !needed {
+			continue
+		}
+		b.entry(it, resource)
+		if len(b.out) > maxUnwritten {
+			if err := b.write(); err != nil {
 				return err
 			}
 		}
 	}
-	if b.began {
-		return http.NewResponseController(b.x.w).Flush()
+	if err := b.write(); err != nil || !b.began {
+		return err
 	}
-	return nil
+	return http.NewResponseController(b.x.w).Flush()
 }
 
-func (b *bundleWriter) begin() error {
+func (b *bundleWriter) write() error {
+	if len(b.out) == 0 {
+		return nil
+	}
+	err := b.x.write(b.out)
+	b.out = b.out[:0]
+	return err
+}
+
+func (b *bundleWriter) begin() {
+	if b.began {
+		return
+	}
 	b.began = true
 	typ := "searchset"
 	if b.x.act.kind == history {
 		typ = "history"
 	}
 	b.x.w.Header().Set("Content-Type", fhirJSON)
-	return b.x.write([]byte(`{"resourceType":"Bundle","type":"` + typ + `"`))
+	b.out = append(b.out, `{"resourceType":"Bundle","type":"`+typ+`"`...)
 }
 
-func (b *bundleWriter) entry(it *item, resource json.RawMessage) error {
-	if !b.began {
-		if err := b.begin(); err != nil {
-			return err
-		}
-	}
-	e := it.entry
-	e.FullURL, e.Resource = b.x.p.base+"/"+it.typ+"/"+it.id, resource
-	if e.Request != nil {
-		e.Request.URL = it.typ + "/" + it.id
-	}
-	out, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
+func (b *bundleWriter) entry(it *item, resource []byte) {
+	b.begin()
 	before := `,"entry":[`
 	if b.entries > 0 {
 		before = ","
 	}
 	b.entries++
-	return b.x.write(append([]byte(before), out...))
+	b.out = appendEntry(append(b.out, before...), b.x.p.base, it.typ+"/"+it.id, &it.entry, resource)
 }
 
 // end closes the Bundle. It has no total: that of the server counts what does not flow.
 func (b *bundleWriter) end(next string) error {
-	if !b.began {
-		if err := b.begin(); err != nil {
-			return err
-		}
-	}
+	b.begin()
 	links := []bundleLink{{"self", b.x.self()}}
 	if next != "" {
 		links = append(links, bundleLink{"next", next})
@@ -300,7 +304,8 @@ func (b *bundleWriter) end(next string) error {
 	if b.entries > 0 { // FHIR has no empty lists
 		closing = "]"
 	}
-	return b.x.write([]byte(closing + `,"link":` + string(out) + `}`))
+	b.out = append(b.out, closing+`,"link":`+string(out)+`}`...)
+	return b.write()
 }
 
 // self is the address that was asked, as the client knows it.

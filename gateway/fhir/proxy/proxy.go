@@ -94,7 +94,7 @@ func (cfg *Config) fill() (err error) {
 	}
 	if cfg.Client == nil {
 		cfg.Client = &http.Client{
-			Transport:     &http.Transport{MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: upstreamTimeout},
+			Transport:     &http.Transport{MaxIdleConnsPerHost: 64, ResponseHeaderTimeout: upstreamTimeout, ReadBufferSize: 64 << 10, DisableCompression: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
