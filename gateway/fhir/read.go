@@ -79,6 +79,12 @@ func read(raw []byte, v Version, f *findings) (Document, error) {
 		v = version(tree)
 	}
 	w := walk{f, v}
+	if w.amend(Element{Path: "Consent"}, "Consent", tree) {
+		var err error
+		if raw, err = json.Marshal(tree); err != nil {
+			return Document{}, fmt.Errorf("read FHIR Consent: %w", err)
+		}
+	}
 	w.object(Element{Path: "Consent"}, "Consent", tree)
 	if f.list.Refused() {
 		return Document{}, &RefusedError{f.list}

@@ -54,11 +54,15 @@ func (d Document) Record() policies.Record {
 	return policies.Record{ID: d.ID, Status: d.Status, Date: d.Consent.RecordedAt, Consent: d.Consent, Attested: true}
 }
 
-// VectorSets returns the kind of cases that this package runs: FHIR Consents with their neutral reading, in a file
-// normalised.json or _normalised.json beside them or around a folder consents. Each must be read as it says, and be the
-// same after it was written, as R4 and as R5, and read again.
+// VectorSets returns the kinds of cases that this package runs. FHIR Consents with their neutral reading, in a file
+// normalised.json or _normalised.json beside them or around a folder consents: each must be read as it says, and be the
+// same after it was written, as R4 and as R5, and read again. And LEAP's decisions and their enforcement.
 func VectorSets() []vectors.Set {
-	return []vectors.Set{{Fits: func(dir fs.FS) bool { return readingFile(dir) != "" }, Run: runReadings}}
+	return []vectors.Set{
+		{Fits: func(dir fs.FS) bool { return readingFile(dir) != "" }, Run: runReadings},
+		vectors.Lists(runLEAPDecisions, "fhirVersion", "consents", "request.purposeOfUse", "expected.decision"),
+		vectors.Lists(runLEAPEnforcement, "upstreamResponse", "decisionsByPatient", "expected"),
+	}
 }
 
 // reading is a case: a file and what it says.
