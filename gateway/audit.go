@@ -130,6 +130,36 @@ func (g *Gateway) checkpoint(c *gin.Context) {
 	}
 }
 
+// ledgerCheckpoint serves wallets: the newest checkpoint of the ledger, proved to hold the one that the wallet saw last.
+func (g *Gateway) ledgerCheckpoint(c *gin.Context) {
+	var q api.CheckpointQuery
+	if !decode(c, &q) {
+		return
+	}
+	l := g.cfg.LedgerLog
+	if l == nil {
+		problem(c, consent.NotFound, "this ledger has no checkpoints")
+		return
+	}
+	at := l.Durable()
+	if q.Since > consent.Uint64(at.Size) { //nolint:gosec // not negative
+		problem(c, consent.Conflict, "the ledger has fewer records")
+		return
+	}
+	out := api.Checkpoint{Checkpoint: string(at.Note), Consistency: []consent.Hash{}}
+	if q.Since > 0 {
+		proof, err := l.ProveTree(at.Size, int64(q.Since)) //nolint:gosec // at most at.Size
+		if err != nil {
+			refuse(c, consent.Errorf(consent.Internal, "prove the ledger: %w", err))
+			return
+		}
+		for _, h := range proof {
+			out.Consistency = append(out.Consistency, consent.Hash(h))
+		}
+	}
+	answer(c, http.StatusOK, out)
+}
+
 // tile serves C2SP tlog-tiles: tile/<L>/<N>[.p/<W>] and tile/entries/<N>[.p/<W>].
 func (g *Gateway) tile(c *gin.Context) {
 	l, ok := g.log(c)

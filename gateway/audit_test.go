@@ -154,6 +154,48 @@ func TestTiles(t *testing.T) {
 	}
 }
 
+// TestLedgerCheckpoint checks the proof that a wallet gets with each new checkpoint of the ledger.
+func TestLedgerCheckpoint(t *testing.T) {
+	ctx := context.Background()
+	w := start(t, nil)
+	alice, me := w.Enrol("p1")
+	info, err := me.Ledger(ctx)
+	w.must(err)
+	v, err := note.NewVerifier(info.Key)
+	w.must(err)
+	read := func(since consent.Uint64) (tlog.Tree, tlog.TreeProof) {
+		t.Helper()
+		cp, err := me.LedgerCheckpoint(ctx, since)
+		w.must(err)
+		n, err := note.Open([]byte(cp.Checkpoint), note.VerifierList(v))
+		w.must(err)
+		lines := strings.SplitN(n.Text, "\n", 4)
+		tree, err := tlog.ParseTree([]byte("go.sum database tree\n" + lines[1] + "\n" + lines[2] + "\n"))
+		w.must(err)
+		var p tlog.TreeProof
+		for _, h := range cp.Consistency {
+			p = append(p, tlog.Hash(h))
+		}
+		return tree, p
+	}
+	old, none := read(0)
+	if len(none) != 0 || old.N == 0 {
+		t.Fatalf("%d records, proof of %d hashes", old.N, len(none))
+	}
+	for range 5 {
+		w.submit(me, alice, alice.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)))
+		now, p := read(consent.Uint64(old.N)) //nolint:gosec // not negative
+		if err := tlog.CheckTree(p, now.N, now.Hash, old.N, old.Hash); err != nil || now.N <= old.N {
+			t.Errorf("from %d to %d: %v", old.N, now.N, err)
+		}
+		if old.N%2 == 0 {
+			old = now
+		}
+	}
+	_, err = me.LedgerCheckpoint(ctx, 1<<40)
+	w.wants(err, consent.Conflict)
+}
+
 type tiles struct {
 	ctx   context.Context
 	fetch func(context.Context, string, string) ([]byte, error)

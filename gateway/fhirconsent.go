@@ -134,7 +134,7 @@ type consentVersion struct {
 // versionsOf derives the versions from what the ledger knows, oldest first.
 func versionsOf(k api.Consent) []consentVersion {
 	first := consentVersion{"active", k.Kind != "ConsentAttest", k.Date}
-	if k.Kind == "ConsentDecline" {
+	if k.Kind == kindDecline {
 		first.status = "rejected"
 		return []consentVersion{first}
 	}

@@ -61,6 +61,7 @@ type Gateway struct {
 	metrics *metrics
 
 	links       links
+	asked       asked
 	identifiers identifierIndex
 	writers     writers
 	openapi     []byte
@@ -96,7 +97,10 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Notices == nil {
 		g.cfg.Notices = NewNotices()
 	}
-	g.cfg.Notices.onErase(g.links.drop)
+	g.cfg.Notices.onErase(func(h consent.SubjectID) {
+		g.links.drop(h)
+		g.asked.drop(h)
+	})
 	g.gauges()
 	var err error
 	if g.openapi, err = openAPI(); err != nil {

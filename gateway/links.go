@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/network/journal"
 )
@@ -79,15 +80,13 @@ func (l *links) all() []consent.SubjectID {
 	return slices.Collect(maps.Keys(l.locals))
 }
 
-// LoadLinks reads the links of all subjects that are not erased. A gateway with a custodian calls it before it serves.
-func (g *Gateway) LoadLinks(ctx context.Context) error {
-	if g.cfg.Custodian == nil {
-		return nil
-	}
+// Load reads, of all subjects that are not erased, the links to local records and where the requests for consent are. Call
+// it before the gateway serves.
+func (g *Gateway) Load(ctx context.Context) error {
 	log := g.cfg.Uses.Journal()
 	err := log.Scan(ctx, 0, log.Durable().Size, func(i int64, r journal.Record) error {
 		leaf, err := proof.ParseLeaf(r.Leaf)
-		if err != nil || leaf.UseSeq != 1 {
+		if err != nil || leaf.UseSeq != 1 && !uses.IsRequest(r.Attachment) {
 			return err
 		}
 		u, input, err := g.cfg.Uses.Open(consent.Uint64(i)) //nolint:gosec // not negative
@@ -97,13 +96,16 @@ func (g *Gateway) LoadLinks(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		if u.Kind == kindEnrolment {
+		switch u.Kind { //nolint:exhaustive // the others are not kept in mind
+		case kindEnrolment:
 			g.links.put(u.Handle, string(input))
+		case proof.Request:
+			g.asked.add(u.Handle, u.Requester, consent.Uint64(i)) //nolint:gosec // not negative
 		}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read the links to local records: %w", err)
+		return fmt.Errorf("read links and requests: %w", err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -287,58 +286,6 @@ func (g *Gateway) usesJSON(c *gin.Context) {
 	}
 }
 
-// Kinds of use that this package adds.
-const (
-	kindEnrolment proof.Kind = "enrolment" // the custodian opened the handle; the sealed input is its record number
-	kindRequest   proof.Kind = "request"   // a member asked for a consent; the sealed input is what it asked for
-)
-
-// asked lists the consent requests of a subject. They are records of the use log, so they are as durable, as private and
-// as hard to hide as everything else there.
-func (g *Gateway) asked(c *gin.Context) {
-	h, ok := g.view(c, "the requests")
-	if !ok {
-		return
-	}
-	s, err := g.statement(c.Request.Context(), h)
-	if err != nil {
-		refuse(c, err)
-		return
-	}
-	held, err := g.cfg.Replica.Consents(h)
-	if err != nil {
-		refuse(c, err)
-		return
-	}
-	answered := map[consent.Hash]consent.Uint64{}
-	for _, k := range held {
-		answered[k.Request] = k.Seq
-	}
-	out := api.Requests{Requests: []api.Asked{}}
-	for _, e := range s.Entries {
-		if e.Use.Kind != kindRequest {
-			continue
-		}
-		_, input, err := g.cfg.Uses.Open(e.Index)
-		if err != nil {
-			refuse(c, err)
-			return
-		}
-		a, err := openRequest(e.Use, input)
-		if err != nil {
-			refuse(c, err)
-			return
-		}
-		a.Answered = answered[a.ID]
-		out.Requests = append(out.Requests, a)
-	}
-	answer(c, http.StatusOK, out)
-}
-
-func openRequest(u proof.Use, input []byte) (api.Asked, error) {
-	var r api.ConsentRequest
-	if err := json.Unmarshal(input, &r); err != nil {
-		return api.Asked{}, consent.Errorf(consent.Internal, "read a consent request: %w", err)
-	}
-	return api.Asked{ID: u.InputHash, Member: u.Requester, Time: u.Time, Consent: r.Consent, Text: r.Text}, nil
-}
+// kindEnrolment is the kind of use that this package adds: the custodian opened the handle; the sealed input is its record
+// number.
+const kindEnrolment proof.Kind = "enrolment"

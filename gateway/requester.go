@@ -1,11 +1,7 @@
 package gateway
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,7 +9,6 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
-	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
 // requester is the principal as one who asks for access.
@@ -142,89 +137,4 @@ func done(as []*access.Answer) {
 			a.Done()
 		}
 	}
-}
-
-// ask puts a consent request before a subject.
-func (g *Gateway) ask(c *gin.Context) {
-	b, ok := body(c, maxBody)
-	if !ok {
-		return
-	}
-	var r api.ConsentRequest
-	err := unmarshalAny(b, &r)
-	if err == nil {
-		err = checkAsked(principal(c).Member, r)
-	}
-	if err != nil {
-		refuse(c, err)
-		return
-	}
-	a, err := g.askFor(c.Request.Context(), principal(c).Member, r)
-	if err != nil {
-		refuse(c, err)
-		return
-	}
-	answer(c, http.StatusOK, a)
-}
-
-// maxAskText bounds the text that a person is asked to agree to, in bytes.
-const maxAskText = 20_000
-
-// checkAsked checks a consent request: plain text in lines, whose hash the consent carries, for the asking member alone.
-func checkAsked(m consent.MemberID, r api.ConsentRequest) error {
-	lines := strings.Split(r.Text, "\n")
-	text := r.Text
-	if len(text) > maxAskText {
-		return consent.Errorf(consent.TooLarge, "the text has at most %d bytes", maxAskText)
-	}
-	r.Text = ""
-	if err := consent.CheckText(&r); err != nil {
-		return err
-	}
-	for _, l := range lines {
-		if err := consent.CheckText(&struct{ Line string }{l}); err != nil {
-			return err
-		}
-	}
-	if err := r.Consent.Check(); err != nil {
-		return err
-	}
-	if r.Consent.TextHash != sha256.Sum256([]byte(text)) {
-		return consent.Errorf(consent.Malformed, "consent.textHash is not the SHA-256 of text")
-	}
-	for _, p := range r.Consent.Provisions {
-		for _, to := range p.Recipients {
-			if to.Reference != "Organization/"+string(m) && !strings.HasPrefix(to.Reference, string(m)+":") {
-				return consent.Errorf(consent.Unauthorized, "a member asks for itself only")
-			}
-		}
-	}
-	if len(r.Consent.Provisions[0].Recipients) == 0 {
-		return consent.Errorf(consent.Malformed, "the consent's root rule names the asking member as recipient")
-	}
-	return nil
-}
-
-func (g *Gateway) askFor(ctx context.Context, m consent.MemberID, r api.ConsentRequest) (api.Asked, error) {
-	h, err := g.cfg.Pseudonyms.Handle(m, r.Subject)
-	if err != nil {
-		return api.Asked{}, err
-	}
-	head, ok := g.cfg.Replica.Head(h)
-	if !ok || head.State == consent.Gone {
-		return api.Asked{}, consent.Errorf(consent.NotFound, "there is no such subject")
-	}
-	input, err := json.Marshal(r)
-	if err != nil {
-		return api.Asked{}, consent.Errorf(consent.Internal, "%w", err)
-	}
-	u := proof.Use{
-		Handle: h, Time: g.now(), Kind: kindRequest, Requester: m, Channel: "rest",
-		Decision: proof.Permit, Position: consent.Uint64(g.cfg.Replica.Position()),
-		Sentence: proof.Sentence{Code: "request", Text: "You were asked for a consent."},
-	}
-	if _, err := g.cfg.Uses.Record(ctx, head.Slot, u, input); err != nil {
-		return api.Asked{}, err
-	}
-	return api.Asked{ID: sha256.Sum256(input), Member: m, Time: u.Time, Consent: r.Consent, Text: r.Text}, nil
 }

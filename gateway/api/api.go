@@ -34,6 +34,18 @@ type Ledger struct {
 	Version      string             `json:"version"`
 }
 
+// CheckpointQuery names the size of the ledger that its reader saw last, 0 for none.
+type CheckpointQuery struct {
+	Since consent.Uint64 `json:"since,omitempty"`
+}
+
+// Checkpoint is the newest signed checkpoint of the ledger, and the RFC 6962 proof that it holds the ledger of Since records:
+// a wallet that keeps what it saw notices a ledger that shows another history.
+type Checkpoint struct {
+	Checkpoint  string         `json:"checkpoint"` // C2SP tlog-checkpoint
+	Consistency []consent.Hash `json:"consistency"`
+}
+
 // Members lists the members of the ledger, and the messages that made them so: Init, AuthorityChange and Member… in the
 // ledger's order. A wallet takes names from the messages, which the authorities signed, and from nowhere else.
 type Members struct {
@@ -192,6 +204,44 @@ type Asked struct {
 type Requests struct {
 	Requests []Asked `json:"requests"`
 }
+
+// AskedQuery asks what a member asked subjects for, newest first.
+type AskedQuery struct {
+	Before consent.Uint64 `json:"before,omitempty"` // continue below this index
+	Limit  int            `json:"limit,omitempty"`  // at most 1,000; 0 means 100
+}
+
+// AskedFor is a page of what a member asked for.
+type AskedFor struct {
+	Requests []RequestState `json:"requests"`
+	Next     consent.Uint64 `json:"next"` // AskedQuery.Before for the next page; 0 at the end
+}
+
+// RequestState is a consent request as the member that made it sees it: what it said itself, and what came of it. Of the
+// patient's consents it says no more than how she answered.
+type RequestState struct {
+	ID      consent.Hash    `json:"id"`
+	Index   consent.Uint64  `json:"index"`   // of the use under which it is on record
+	Subject string          `json:"subject"` // the pseudonym under which this member knows the subject
+	Time    consent.Millis  `json:"time"`
+	Consent consent.Consent `json:"consent"` // what was asked for
+	Text    string          `json:"text"`
+	State   AnswerState     `json:"state"`
+	At      consent.Millis  `json:"at"` // when it was answered, or when what it led to ended; 0 while it waits
+}
+
+// AnswerState is what came of a consent request.
+type AnswerState string
+
+// The states of a consent request.
+const (
+	Waiting  AnswerState = "waiting"
+	Accepted AnswerState = "accepted" // the patient signed the very text that she was asked to
+	Narrowed AnswerState = "narrowed" // she agreed to something else, which she chose
+	Declined AnswerState = "declined"
+	Expired  AnswerState = "expired" // nobody answered before the end of what was asked for
+	Over     AnswerState = "over"    // she had agreed; she has withdrawn since, or its time is over
+)
 
 // Enrolment opens a subject for a local record.
 type Enrolment struct {

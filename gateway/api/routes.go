@@ -37,6 +37,7 @@ type Route struct {
 // Paths that clients name.
 const (
 	PathLedger      = "/v1/ledger"
+	PathCheckpoint  = "/v1/ledger/checkpoint"
 	PathMembers     = "/v1/members"
 	PathChallenge   = "/auth/challenge"
 	PathSignIn      = "/auth/sign-in"
@@ -58,6 +59,7 @@ const (
 	PathAccessBatch = "/v1/access/batch"
 	PathFetch       = "/v1/fetch"
 	PathAsk         = "/v1/requests"
+	PathAskedFor    = "/v1/requests/search"
 	PathSubjects    = "/v1/custodian/subjects"
 	PathSearch      = "/v1/custodian/subjects/search"
 	PathCode        = "/v1/custodian/subjects/code"
@@ -109,6 +111,7 @@ func Routes() []Route {
 		get("/.well-known/authzen-configuration", everybody, "Where the AuthZEN interface is.", nil),
 		get("/.well-known/smart-configuration", everybody, "How to sign in (SMART App Launch).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
+		post(PathCheckpoint, []Role{SignedIn}, "The ledger's newest checkpoint, with proof that it holds an earlier one.", CheckpointQuery{}, Checkpoint{}),
 		get(PathMembers, everybody, "The members, with the messages that the authorities signed.", Members{}),
 
 		post(PathChallenge, everybody, "A nonce for signing in with a wallet (ERC-4361).", nil, Challenge{}),
@@ -134,6 +137,7 @@ func Routes() []Route {
 		post(PathAccessBatch, requesters, "Ask for several decisions.", Batch{}, Answers{}),
 		post(PathFetch, requesters, "Ask for a decision and for the resources that it lets through.", AccessRequest{}, Access{}),
 		post(PathAsk, requesters, "Ask a subject for a consent.", ConsentRequest{}, Asked{}),
+		post(PathAskedFor, requesters, "What I asked subjects for, and what came of it.", AskedQuery{}, AskedFor{}),
 		post(PathEvaluation, requesters, "AuthZEN access evaluation.", nil, nil),
 		post(PathEvaluations, requesters, "AuthZEN access evaluations.", nil, nil),
 

@@ -82,6 +82,11 @@ func (c *Client) Receipt(ctx context.Context, commitment consent.Hash) (network.
 	return post[network.Receipt](ctx, c, api.PathReceipts, api.ReceiptQuery{Commitment: commitment})
 }
 
+// LedgerCheckpoint is the ledger's newest checkpoint, with proof that it holds the ledger of since records.
+func (c *Client) LedgerCheckpoint(ctx context.Context, since consent.Uint64) (api.Checkpoint, error) {
+	return post[api.Checkpoint](ctx, c, api.PathCheckpoint, api.CheckpointQuery{Since: since})
+}
+
 // Me says where the handle that is signed in stands.
 func (c *Client) Me(ctx context.Context) (api.Me, error) { return get[api.Me](ctx, c, api.PathMe) }
 
@@ -143,6 +148,11 @@ func (c *Client) Fetch(ctx context.Context, r api.AccessRequest) (api.Access, er
 // Ask asks a subject for a consent.
 func (c *Client) Ask(ctx context.Context, r api.ConsentRequest) (api.Asked, error) {
 	return post[api.Asked](ctx, c, api.PathAsk, r)
+}
+
+// AskedFor lists what this member asked subjects for, newest first, and what came of each.
+func (c *Client) AskedFor(ctx context.Context, q api.AskedQuery) (api.AskedFor, error) {
+	return call[api.AskedFor](ctx, c, request{method: http.MethodPost, path: api.PathAskedFor, body: q, limit: maxLarge})
 }
 
 // Evaluation is AuthZEN's access evaluation: request and answer are that standard's JSON.

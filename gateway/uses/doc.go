@@ -13,7 +13,8 @@
 //
 //	1 ‖ handle (16) ‖ record number of the handle's previous use (8) ‖ of its first (8) ‖ sealed value of network/vault
 //
-// Both numbers are 0 in a first use. The additional data of the seal is the leaf and what precedes the seal in the
+// Both numbers are 0 in a first use. A request for a consent begins with 2 instead of 1, so that requests are found again
+// without opening every use. The additional data of the seal is the leaf and what precedes the seal in the
 // attachment, the plaintext is
 //
 //	length of the use (4, big-endian) ‖ canonical use ‖ input

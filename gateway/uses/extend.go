@@ -46,23 +46,33 @@ func parseRow(i int64, r journal.Record) (row, error) {
 type attachment struct {
 	handle      consent.SubjectID
 	prev, first int64
+	request     bool // it is of a request for a consent: these are found again without opening every use
 	sealed      []byte
+}
+
+// IsRequest reports whether an attachment of the log is of a use of kind proof.Request. It opens nothing.
+func IsRequest(attachment []byte) bool {
+	return len(attachment) > 0 && attachment[0] == attachmentRequest
 }
 
 // header is what goes before the sealed part, with room for it.
 func (a *attachment) header(room int) []byte {
 	b := make([]byte, 0, attachmentHeader+room)
-	b = append(append(b, attachmentVersion), a.handle[:]...)
+	version := byte(attachmentVersion)
+	if a.request {
+		version = attachmentRequest
+	}
+	b = append(append(b, version), a.handle[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(a.prev))     //nolint:gosec // not negative
 	return binary.BigEndian.AppendUint64(b, uint64(a.first)) //nolint:gosec // not negative
 }
 
 func parseAttachment(b []byte) (attachment, error) {
-	if len(b) < attachmentHeader || b[0] != attachmentVersion {
-		return attachment{}, consent.Errorf(consent.Malformed, "not a use attachment of version %d", attachmentVersion)
+	if len(b) < attachmentHeader || b[0] != attachmentVersion && b[0] != attachmentRequest {
+		return attachment{}, consent.Errorf(consent.Malformed, "not a use attachment of version %d or %d", attachmentVersion, attachmentRequest)
 	}
 	a := attachment{
-		handle: consent.SubjectID(b[1:17]), sealed: b[attachmentHeader:],
+		handle: consent.SubjectID(b[1:17]), request: IsRequest(b), sealed: b[attachmentHeader:],
 		prev: int64(binary.BigEndian.Uint64(b[17:])), first: int64(binary.BigEndian.Uint64(b[25:])), //nolint:gosec // checked below
 	}
 	if a.prev < 0 || a.first < 0 {

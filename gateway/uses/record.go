@@ -22,6 +22,7 @@ const (
 	MaxInput = 1 << 20
 
 	attachmentVersion = 1
+	attachmentRequest = 2 // the same, of a use of kind proof.Request
 	attachmentHeader  = 1 + 16 + 8 + 8
 )
 
@@ -166,7 +167,7 @@ func (l *Log) enqueue(slot consent.Uint64, u *Use, b body) (*Pending, error) {
 	}
 	public := leaf.Marshal()
 	next.leaf = leafHash(public)
-	header := (&attachment{handle: u.Handle, prev: h.last, first: h.first}).header(len(b.plain) + vault.Overhead)
+	header := (&attachment{handle: u.Handle, prev: h.last, first: h.first, request: u.Kind == proof.Request}).header(len(b.plain) + vault.Overhead)
 	sealed, err := l.cfg.Vault.AppendSealed(header, vault.ID(u.Handle), b.plain, slices.Concat(public, header))
 	if err != nil {
 		return nil, codedVault(err)

@@ -291,7 +291,7 @@ func (n *Node) openGateway(ctx context.Context, genesis consent.Message, id cons
 	if n.Gateway, err = gateway.New(gc); err != nil {
 		return err
 	}
-	return n.Gateway.LoadLinks(ctx)
+	return n.Gateway.Load(ctx)
 }
 
 func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.Config, error) {

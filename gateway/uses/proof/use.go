@@ -15,6 +15,7 @@ const (
 	Read     Kind = "read"     // an auditor, custodian, delegate or the patient read records of consent or use
 	Export   Kind = "export"   // such records left as a file
 	Replay   Kind = "replay"   // a past decision was computed again, its input opened
+	Request  Kind = "request"  // a member asked for a consent; the sealed input is what it asked for
 )
 
 // What a use's Decision says.

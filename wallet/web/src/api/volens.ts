@@ -4,7 +4,7 @@
  */
 import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
 import type {
-  Access, AccessRequest, Asked, AuditFilter, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
+  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
 } from "./wire.ts";
 
 /** What went wrong, for the views to put into words: translate by code, never show detail alone. */
@@ -258,6 +258,8 @@ export interface Organisation {
   access(request: AccessRequest): Promise<Access>;
   fetch(request: AccessRequest): Promise<Access>;
   ask(request: Omit<ConsentRequest, "consent"> & { consent: Consent }): Promise<Asked>;
+  /** askedFor lists the organisation's own requests for consent, newest first, and what came of each. before is the last page's next. */
+  askedFor(before: Uint64): Promise<AskedFor>;
 
   openSubject(localId: string, days?: number): Promise<{ enrolled: Enrolled; invitation: string }>;
   newCode(query: SubjectQuery): Promise<{ enrolled: Enrolled; invitation: string }>;

@@ -184,6 +184,27 @@ export interface ConsentRequest {
   text: string;
 }
 
+/** What came of a consent request. */
+export type AnswerState = "waiting" | "accepted" | "narrowed" | "declined" | "expired" | "over";
+
+/** A consent request as the organisation that made it sees it. */
+export interface RequestState {
+  id: Hash;
+  index: Uint64;
+  subject: string;
+  time: Millis;
+  consent: Consent;
+  text: string;
+  state: AnswerState;
+  /** When it was answered or ended; "0" while it waits. */
+  at: Millis;
+}
+
+export interface AskedFor {
+  requests: RequestState[];
+  next: Uint64;
+}
+
 export interface Enrolled {
   handle: Handle;
   slot: Uint64;

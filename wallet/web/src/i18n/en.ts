@@ -612,6 +612,18 @@ export const en = {
     type: 'Kind of message',
   },
   desk: {
+    askedList: 'Your questions to patients',
+    askedNone: 'You have asked nobody yet.',
+    refresh: 'Read again',
+    sameSubject: 'Ask about this patient',
+    answers: { waiting: 'Waits for an answer', accepted: 'Yes', narrowed: 'Yes to less', declined: 'No', expired: 'No answer in time', over: 'Yes, but ended since' },
+    answeredOn: {
+      accepted: 'answered on {{when}}',
+      narrowed: 'answered on {{when}}',
+      declined: 'answered on {{when}}',
+      expired: 'ended on {{when}}',
+      over: 'ended on {{when}}',
+    },
     what: 'Sign in with the key of your organisation. The ledger says what you may do with it.',
     noRole: 'The ledger does not let this organisation do this.',
     signOut: 'Sign out',

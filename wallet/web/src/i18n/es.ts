@@ -621,6 +621,18 @@ export const es: Words = {
     type: "Tipo de mensaje",
   },
   desk: {
+    askedList: "Sus preguntas a pacientes",
+    askedNone: "Todavía no ha preguntado a nadie.",
+    refresh: "Leer otra vez",
+    sameSubject: "Pedir datos de esta persona",
+    answers: { waiting: "Espera respuesta", accepted: "Sí", narrowed: "Sí a menos", declined: "No quiere", expired: "Sin respuesta a tiempo", over: "Sí, pero ya terminó" },
+    answeredOn: {
+      accepted: "respuesta del {{when}}",
+      narrowed: "respuesta del {{when}}",
+      declined: "respuesta del {{when}}",
+      expired: "terminó el {{when}}",
+      over: "terminó el {{when}}",
+    },
     what: "Entre con la clave de su organización. El registro dice qué puede hacer con ella.",
     noRole: "El registro no deja que esta organización haga esto.",
     signOut: "Salir",

@@ -2,7 +2,7 @@
 import { fail } from "../api/error.ts";
 import type { Call } from "../api/http.ts";
 import type { CheckpointView, Organisation } from "../api/volens.ts";
-import type { Access, Asked, ConsentEntry, Enrolled, Session } from "../api/wire.ts";
+import type { Access, Asked, AskedFor, ConsentEntry, Enrolled, Session } from "../api/wire.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
 import { formatInvitation } from "../core/invitation.ts";
 import { checkConsistency } from "../core/merkle.ts";
@@ -75,6 +75,7 @@ export function organisation(cx: Context): Organisation & { clear(): void } {
     access: (request) => call<Access>("/v1/access", request),
     fetch: (request) => call<Access>("/v1/fetch", request),
     ask: ({ subject, consent, text }) => call<Asked>("/v1/requests", { subject, text, consent: { ...consent, textHash: textHash(text) } }),
+    askedFor: (before) => call<AskedFor>("/v1/requests/search", { before, limit: 20 }, true),
     openSubject: (localId, days) => enrolled("/v1/custodian/subjects", days === undefined ? { localId } : { localId, days }),
     newCode: (query) => enrolled("/v1/custodian/subjects/code", query),
     findSubject: (query) => call("/v1/custodian/subjects/search", query, true),

@@ -1,12 +1,13 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Button, Tag, Textarea, TextInput } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Access, Asked } from "../../api/wire.ts";
+import type { Access, AnswerState, Asked, RequestState } from "../../api/wire.ts";
 import { useNow } from "../../app/now";
-import { Box, Code, Fold, Rows, Scroll } from "../../app/parts";
+import { Box, Code, Fault, Fold, Rows, Scroll, Wait } from "../../app/parts";
 import { useSayings } from "../../app/say";
-import { coding, termsOf } from "../../app/systems";
+import { coding, plainOf, termsOf } from "../../app/systems";
 import { useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
 import { after, Kinds, Until } from "../fields";
@@ -44,6 +45,7 @@ function Asking({ session }: { session: Session }) {
       />
       <AskData subject={subject} />
       <AskConsent session={session} subject={subject} />
+      <AskedList member={session.member} onSubject={setSubject} />
     </>
   );
 }
@@ -153,15 +155,14 @@ function Answer({ access: a, purpose }: { access: Access; purpose: string }) {
 
 function AskConsent({ subject, session }: { subject: string; session: Session }) {
   const { t, i18n } = useTranslation();
-  const f = useFormat();
   const now = useNow();
   const { organisation } = useVolens();
+  const list = useAsked(session.member);
   const [purpose, setPurpose] = useState(session.roles.includes("researcher") ? "HRESCH" : "TREAT");
   const [some, setSome] = useState(false);
   const [types, setTypes] = useState<readonly string[]>([]);
   const [until, setUntil] = useState(() => after(now, 12));
   const [text, setText] = useState("");
-  const [asked, setAsked] = useState<readonly Asked[]>([]);
   const task = useTask<Asked>();
   const ask = () =>
     task.run(async () => {
@@ -175,7 +176,8 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
         locale: i18n.language,
       });
       const r = await organisation.ask({ subject, consent, text });
-      setAsked((list) => [r, ...list]);
+      setText("");
+      await list.refetch();
       return r;
     });
   return (
@@ -196,20 +198,103 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
       </form>
       {task.shown}
       <div aria-live="polite">
-        {asked.map((r) => (
-          <Box alike key={r.id} level={3} mood="good" title={t("desk.asked")}>
-            <p>
-              <Tag modifier="yellow">{t(r.answered === "0" ? "desk.states.opened" : "ask.answered")}</Tag> {t("ask.on", { when: f.dateTime(Number(r.time)) })}
-            </p>
-            <blockquote className="v-quote" dir="auto">
-              {r.text}
-            </blockquote>
-            <Code>{r.id}</Code>
-          </Box>
-        ))}
+        {task.value !== null && (
+          <p>
+            <strong>✓ {t("desk.asked")}</strong>
+          </p>
+        )}
       </div>
-      <p>{t("desk.askedState")}</p>
     </Box>
   );
 }
 
+const useAsked = (member: string) => {
+  const { organisation } = useVolens();
+  return useInfiniteQuery({
+    queryKey: ["asked", member],
+    queryFn: ({ pageParam }) => organisation.askedFor(pageParam),
+    initialPageParam: "0",
+    getNextPageParam: (last) => (last.next === "0" ? undefined : last.next),
+    networkMode: "always",
+  });
+};
+
+const colours: Record<AnswerState, "yellow" | "green" | "red" | "grey"> = {
+  waiting: "yellow",
+  accepted: "green",
+  narrowed: "green",
+  declined: "red",
+  expired: "grey",
+  over: "grey",
+};
+
+/** AskedList is what the organisation asked patients for, and how they answered. */
+function AskedList({ member, onSubject }: { member: string; onSubject: (subject: string) => void }) {
+  const { t } = useTranslation();
+  const list = useAsked(member);
+  const all = list.data?.pages.flatMap((p) => p.requests) ?? [];
+  return (
+    <Box title={t("desk.askedList")}>
+      <p>{t("desk.askedState")}</p>
+      <div className="v-actions">
+        <Button disabled={list.isFetching} onClick={() => list.refetch()} secondary small type="button">
+          {t("desk.refresh")}
+        </Button>
+      </div>
+      {list.isPending && <Wait />}
+      {list.isError && <Fault error={list.error} />}
+      {list.isSuccess && all.length === 0 && <p>{t("desk.askedNone")}</p>}
+      {all.map((r) => (
+        <AskedOne key={r.index} onSubject={onSubject} request={r} />
+      ))}
+      {list.hasNextPage && (
+        <Button disabled={list.isFetching} onClick={() => list.fetchNextPage()} secondary type="button">
+          {t("app.more")}
+        </Button>
+      )}
+    </Box>
+  );
+}
+
+function AskedOne({ request: r, onSubject }: { request: RequestState; onSubject: (subject: string) => void }) {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const say = useSayings();
+  const p = plainOf(r.consent);
+  return (
+    <article className="v-use">
+      <div className="v-use__head">
+        <h3 className="nhsuk-heading-xs">{f.list(p.purposes.map(say.purpose))}</h3>
+        <span className="v-use__tags">
+          <Tag modifier={colours[r.state]}>{t(`desk.answers.${r.state}`)}</Tag>
+        </span>
+      </div>
+      <p>
+        {t("ask.on", { when: f.dateTime(Number(r.time)) })}
+        {r.at !== "0" && <> · {t(`desk.answeredOn.${r.state}`, { when: f.dateTime(Number(r.at)), defaultValue: "" })}</>}
+      </p>
+      <p>
+        {p.types.length === 0 ? t("desk.whole") : f.list(p.types.map(say.data))} · {t("desk.subjectShort")} <Code>{`${r.subject.slice(0, 12)}…`}</Code>
+      </p>
+      <Fold title={t("desk.text")}>
+        <blockquote className="v-quote" dir="auto">
+          {r.text}
+        </blockquote>
+      </Fold>
+      <div className="v-actions">
+        <Button
+          onClick={() => {
+            onSubject(r.subject);
+            document.getElementById("subject")?.focus();
+          }}
+          secondary
+          small
+          type="button"
+        >
+          {t("desk.sameSubject")}
+          <span className="nhsuk-u-visually-hidden">: {r.subject.slice(0, 12)}</span>
+        </Button>
+      </div>
+    </article>
+  );
+}
