@@ -37,42 +37,68 @@ const (
 	againLate = time.Second
 )
 
-// halveAfter is how often a batch is tried as a whole before it is cut.
+// halveAfter is how often a batch is tried as a whole before it is cut and others may go before it.
 const halveAfter = 2
 
-// attempt takes messages through all stages until each has an outcome.
+// attempt takes messages through all stages until each has an outcome. What failed before it was ordered is tried again;
+// what was ordered and not heard of is endorsed anew, which cannot apply it twice: every message reads and writes the place
+// in its chain that it takes, so of two transactions with it one is invalid at most, and the contract refuses the other.
 func (c *carriage) attempt(batch []*message, tries int) {
 	wait := againSoon
-	for ; len(batch) > 0; tries++ {
-		if c.l.ctx.Err() != nil {
-			return // Close gives back what is left
-		}
-		if tries == c.l.cfg.Attempts {
-			c.give(batch, &StageError{Endorsing, "", errors.New("no endorsement was to be had; try again")})
+	var why error
+	for ; ; tries++ {
+		if batch = c.l.send(batch, why); len(batch) == 0 {
 			return
 		}
-		if tries > 0 {
-			pause(c.l.ctx, wait)
-			wait = min(2*wait, againLate)
-		}
-		left, whole := c.once(batch, tries)
-		if whole != nil && tries >= halveAfter && len(batch) > 1 {
-			half := len(left) / 2
-			c.attempt(left[:half], tries)
-			c.attempt(left[half:], tries)
+		left, err := c.once(batch, tries)
+		if batch, why = c.l.stay(left), err; len(batch) == 0 {
 			return
 		}
-		if whole != nil && tries+1 == c.l.cfg.Attempts {
-			c.give(left, whole)
-			return
+		if tries >= halveAfter {
+			c.submitted()
+			if half := len(batch) / 2; half > 0 {
+				other := &carriage{l: c.l, ln: c.ln, free: true}
+				rest := batch[half:]
+				c.l.ends.Go(func() { other.attempt(rest, tries+1) })
+				batch = batch[:half]
+			}
 		}
-		batch = left
+		pause(c.l.ctx, wait)
+		wait = min(2*wait, againLate)
 	}
 }
 
-// once endorses, submits and commits a batch. It returns what has no outcome yet, and an error when the batch failed as a
-// whole.
-func (c *carriage) once(batch []*message, tries int) (left []*message, err error) {
+// send are the messages of a batch that are to be tried now. Those whose time is out are given back.
+func (l *Ledger) send(batch []*message, why error) []*message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.cfg.Now()
+	var some []*message
+	for _, m := range batch {
+		switch {
+		case m.settled || l.closed: // Close gives back what is left
+		case now.After(m.until):
+			l.give(m, why)
+		default:
+			m.out = true
+			some = append(some, m)
+		}
+	}
+	return some
+}
+
+// stay marks messages that nothing is done with for a while.
+func (l *Ledger) stay(batch []*message) []*message {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range batch {
+		m.out = false
+	}
+	return batch
+}
+
+// once endorses, submits and commits a batch. It returns what has no outcome yet, and why.
+func (c *carriage) once(batch []*message, tries int) (left []*message, why error) {
 	e, codes, err := c.endorse(batch, tries)
 	if err != nil {
 		return batch, &StageError{Endorsing, "", err}
@@ -83,26 +109,20 @@ func (c *carriage) once(batch []*message, tries int) (left []*message, err error
 			accepted = append(accepted, m)
 		} else if !c.refused(m, consent.Code(codes[i])) {
 			left = append(left, m)
+			why = &StageError{Endorsing, "", fmt.Errorf("the endorsers say %q, and the own copy does not", codes[i])}
 		}
 	}
 	if len(accepted) == 0 {
-		return left, nil
+		return left, why
 	}
 	code, err := c.commit(e, accepted)
-	if err != nil {
-		c.give(accepted, err)
-		return left, nil
+	if err == nil && code == Valid {
+		return left, why
 	}
-	switch code {
-	case Valid:
-		return left, nil
-	case readConflict, phantomRead:
-		if len(accepted) == len(batch) && tries >= halveAfter {
-			return batch, &StageError{Committing, e.Tx, errors.New(code)}
-		}
-		return append(left, accepted...), nil
+	if err == nil {
+		err = &StageError{Committing, e.Tx, errors.New(code)}
 	}
-	return append(left, accepted...), &StageError{Committing, e.Tx, errors.New(code)}
+	return append(left, accepted...), err
 }
 
 // endorse has a batch endorsed and returns a code for each message.
@@ -177,7 +197,9 @@ func passed(code consent.Code) bool {
 	return false
 }
 
-// commit submits an endorsed transaction and waits for its block. An error means that the outcome is not known.
+// commit submits an endorsed transaction and waits for its block. It is submitted again, to the next orderer, when nothing
+// is heard of it: an orderer may have lost it, and the same transaction counts once. An error means that the outcome is not
+// known.
 func (c *carriage) commit(e Endorsed, ms []*message) (string, error) {
 	l := c.l
 	told := make(chan string, 1)
@@ -190,20 +212,15 @@ func (c *carriage) commit(e Endorsed, ms []*message) (string, error) {
 	l.fresh.sending(e.Tx, l.cfg.Now())
 	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Commit)
 	defer cancel()
-	stage := Committing
-	err := l.ch.Order(ctx, e)
-	if err != nil {
-		stage = Submitting
-	}
-	c.submitted()
-	code := ""
-	select {
-	case code = <-told:
-	case <-ctx.Done():
-		code = c.outcome(e.Tx)
-	}
+	code, stage, err := c.order(ctx, e, told)
 	if code == "" {
-		return "", &StageError{stage, e.Tx, errors.Join(errors.New("its outcome is not known"), err)}
+		err = &StageError{stage, e.Tx, errors.Join(errors.New("its outcome is not known"), err)}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, m := range ms {
+			m.unheard = err
+		}
+		return "", err
 	}
 	if code != Valid {
 		l.mu.Lock()
@@ -213,6 +230,30 @@ func (c *carriage) commit(e Endorsed, ms []*message) (string, error) {
 		}
 	}
 	return code, nil
+}
+
+// order submits a transaction until its code is told or ctx ends.
+func (c *carriage) order(ctx context.Context, e Endorsed, told <-chan string) (code string, stage Stage, err error) {
+	wait := c.l.cfg.Commit / 4
+	for stage = Submitting; ; wait *= 2 {
+		again := wait
+		if err = c.l.ch.Order(ctx, e); err == nil {
+			stage = Committing
+			c.submitted()
+		} else {
+			again = min(wait, againLate)
+		}
+		t := time.NewTimer(again)
+		select {
+		case code = <-told:
+			t.Stop()
+			return code, stage, nil
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return c.outcome(e.Tx), stage, err
+		}
+	}
 }
 
 // outcome asks for a transaction that did not come in time, once.
@@ -229,16 +270,16 @@ func (c *carriage) outcome(tx string) string {
 	return code
 }
 
-// give gives messages back without an outcome: Unavailable when nothing of them can land, else Unknown.
-func (c *carriage) give(ms []*message, err error) {
-	c.l.mu.Lock()
-	defer c.l.mu.Unlock()
-	for _, m := range ms {
-		if len(m.ordered) > 0 {
-			c.l.unknown(m, err)
-		} else {
-			c.l.finish(m, consent.Errorf(consent.Unavailable, "%w", err))
-		}
+// give gives a message back without an outcome: Unavailable when nothing of it can land, else Unknown. The ledger is
+// locked.
+func (l *Ledger) give(m *message, why error) {
+	switch {
+	case len(m.ordered) > 0:
+		l.unknown(m, m.unheard)
+	case why == nil:
+		l.finish(m, consent.Errorf(consent.Unavailable, "%w", &StageError{Waiting, "", errors.New("it gave way to another message of its subject")}))
+	default:
+		l.finish(m, consent.Errorf(consent.Unavailable, "%w", why))
 	}
 }
 

@@ -12,7 +12,9 @@ type Channel interface {
 	// Endorse asks the named organisations' peers to run a call and returns when all have given the same result. An answer
 	// that is an error is an *AnswerError; different results are ErrMismatch.
 	Endorse(ctx context.Context, c Call, organizations []string) (Endorsed, error)
-	// Order hands an endorsed transaction to an orderer. After an error it may have arrived all the same.
+	// Order hands an endorsed transaction to an orderer. After an error it may have arrived all the same, and without one it
+	// may have been lost. It may be called again with the same transaction, which counts once, and then begins with another
+	// orderer.
 	Order(ctx context.Context, e Endorsed) error
 	// Query asks the own organisation's peer alone.
 	Query(ctx context.Context, c Call) ([]byte, error)

@@ -158,6 +158,7 @@ func answerError(err error) error {
 type sealed struct {
 	proposal *fab.TransactionProposal
 	answers  []*fab.TransactionProposalResponse
+	again    *atomic.Bool // it was ordered before
 }
 
 // Endorse implements Channel.
@@ -171,10 +172,11 @@ func (c *channel) Endorse(ctx context.Context, call Call, organizations []string
 			return Endorsed{}, fmt.Errorf("transaction %s: %s and %s: %w", p.TxnID, answers[0].Endorser, a.Endorser, ErrMismatch)
 		}
 	}
-	return Endorsed{Tx: string(p.TxnID), Payload: answers[0].ProposalResponse.GetResponse().GetPayload(), sealed: sealed{p, answers}}, nil
+	return Endorsed{Tx: string(p.TxnID), Payload: answers[0].ProposalResponse.GetResponse().GetPayload(), sealed: sealed{p, answers, new(atomic.Bool)}}, nil
 }
 
-// Order implements Channel. Orderers are asked one after the other, beginning with the one that answered last time.
+// Order implements Channel. Orderers are asked one after the other, beginning with the one that took the last transaction;
+// when that one took this transaction too and nothing came of it, with the next.
 func (c *channel) Order(ctx context.Context, e Endorsed) error {
 	s, ok := e.sealed.(sealed)
 	if !ok {
@@ -185,6 +187,9 @@ func (c *channel) Order(ctx context.Context, e Endorsed) error {
 		return err
 	}
 	first := int(c.good.Load())
+	if s.again.Swap(true) {
+		first++
+	}
 	var all error
 	for i := range c.orderers {
 		n := (first + i) % len(c.orderers)

@@ -18,8 +18,9 @@
 //
 // An endorser's refusal is believed only when the contract, run on the own copy, refuses too: endorsers may be behind, and
 // may lie. A transaction that another one overtook (MVCC_READ_CONFLICT) is endorsed again; a batch that fails as a whole
-// is cut in halves, so a bad message sinks nobody but itself. When no outcome can be had in time the caller gets Unknown,
-// and the transaction's id is kept: Submit and Lookup of that message first find out what became of it.
+// is cut in halves, so a bad message sinks nobody but itself. What was submitted and not heard of is submitted again, then
+// endorsed anew. When no outcome can be had in time the caller gets Unknown, and the transactions' ids are kept: Submit and
+// Lookup of that message first find out what became of it.
 //
 // Freshness: the gateway's own transactions, or a heartbeat where there are none, come back in blocks. What was in a block
 // before one that was sent at time t is in the copy when that one is; so the copy is at most as old as the newest own

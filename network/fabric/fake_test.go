@@ -232,7 +232,9 @@ func (n *fakeNet) commit() {
 	h.Write(binary.BigEndian.AppendUint64(b.Previous[:], b.Number))
 	for _, tx := range n.queue {
 		code := n.validate(tx, b.Number+1)
-		n.codes[tx.id] = code
+		if n.codes[tx.id] == "" {
+			n.codes[tx.id] = code
+		}
 		if code == fabric.Valid && tx.messages > 0 {
 			n.batches = append(n.batches, tx.messages)
 		}

@@ -1,8 +1,11 @@
 package fabric
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
 // laneKey tells lanes apart: what may share a transaction shares a lane.
@@ -26,11 +29,27 @@ type lane struct {
 // maxBytes bounds the messages of a transaction: orderers take blocks of a few megabytes.
 const maxBytes = 512 << 10
 
-// queue puts a message into its lane; the ledger is locked.
+// queue puts a message into its lane; the ledger is locked. One that takes permission away waits for no other of its subject
+// that has not got as far as an orderer.
 func (l *Ledger) queue(ln *lane, m *message) {
 	m.lane = ln
+	if ln.withdraw {
+		for _, other := range l.pending {
+			if other.handle() == m.handle() && !other.lane.withdraw {
+				l.overtake(other)
+			}
+		}
+	}
 	ln.waiting = append(ln.waiting, m)
 	l.arm(ln)
+}
+
+// overtake gives a message back as soon as nothing of it can land; the ledger is locked.
+func (l *Ledger) overtake(m *message) {
+	m.until = time.Time{}
+	if !m.out && len(m.ordered) == 0 {
+		l.finish(m, consent.Errorf(consent.Unavailable, "%w", &StageError{Waiting, "", errors.New("a withdrawal of its subject went first")}))
+	}
 }
 
 // arm sees to it that a lane runs soon; the ledger is locked.
@@ -73,12 +92,16 @@ func (l *Ledger) pick(ln *lane) []*message {
 		if m.settled {
 			return true
 		}
+		if l.cfg.Now().After(m.until) {
+			l.give(m, nil)
+			return true
+		}
 		h, n := m.handle(), len(m.v.Marshal())
-		if len(batch) == limit || len(batch) > 0 && size+n > maxBytes || !h.IsZero() && l.busy[h] {
+		if len(batch) == limit || len(batch) > 0 && size+n > maxBytes || !h.IsZero() && l.busy[h] != nil {
 			return false
 		}
 		if !h.IsZero() {
-			l.busy[h] = true
+			l.busy[h] = m
 		}
 		batch, size = append(batch, m), size+n
 		return true
@@ -91,12 +114,4 @@ func (l *Ledger) carry(ln *lane, batch []*message) {
 	c := &carriage{l: l, ln: ln}
 	c.attempt(batch, 0)
 	c.submitted()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range batch {
-		delete(l.busy, m.handle())
-	}
-	for _, other := range l.lanes {
-		l.arm(other)
-	}
 }

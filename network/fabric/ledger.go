@@ -35,8 +35,8 @@ type Config struct {
 	Linger   time.Duration // wait for company; 0 means 25 ms, an eighth of what a block takes
 	Lanes    int           // transactions of a lane that are being endorsed at a time; 0 means 2
 	Endorse  time.Duration // limit of one endorsement; 0 means 10 s
-	Commit   time.Duration // wait for a submitted transaction before its outcome is Unknown; 0 means 20 s
-	Attempts int           // endorsements of a message before it is given back; 0 means 12
+	Commit   time.Duration // wait for a submitted transaction before its messages are endorsed anew; 0 means 10 s
+	Patience time.Duration // how long a message is tried before it is given back as Unavailable or Unknown; 0 means 20 s
 	Beat     time.Duration // a heartbeat after this long without an own transaction; 0 means 1 s
 	Log      *slog.Logger
 	Now      func() time.Time // nil is time.Now
@@ -51,8 +51,8 @@ func (c Config) withDefaults() Config {
 	}
 	c.Batch = min(or(c.Batch, wire.MaxBatch), wire.MaxBatch)
 	c.Linger, c.Lanes = or(c.Linger, 25*time.Millisecond), or(c.Lanes, 2)
-	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 20*time.Second)
-	c.Attempts, c.Beat = or(c.Attempts, 12), or(c.Beat, time.Second)
+	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 10*time.Second)
+	c.Patience, c.Beat = or(c.Patience, 20*time.Second), or(c.Beat, time.Second)
 	c.Copy.Copy, c.Copy.Now = true, c.Now
 	return c
 }
@@ -80,10 +80,10 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
-	busy    map[consent.SubjectID]bool // handles with a message on its way
-	pending map[consent.Hash]*message  // taken, outcome not known yet
-	doubt   map[consent.Hash][]string  // given back as Unknown: their transactions
-	waiting map[string]chan<- string   // told a transaction's validation code
+	busy    map[consent.SubjectID]*message // handles' messages on their way
+	pending map[consent.Hash]*message      // taken, outcome not known yet
+	doubt   map[consent.Hash][]string      // given back as Unknown: their transactions
+	waiting map[string]chan<- string       // told a transaction's validation code
 	closed  bool
 }
 
@@ -101,7 +101,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, err
 	}
 	l := &Ledger{
-		cfg: cfg, ch: cfg.Channel, copy: c, lanes: map[laneKey]*lane{}, busy: map[consent.SubjectID]bool{},
+		cfg: cfg, ch: cfg.Channel, copy: c, lanes: map[laneKey]*lane{}, busy: map[consent.SubjectID]*message{},
 		pending: map[consent.Hash]*message{}, doubt: map[consent.Hash][]string{}, waiting: map[string]chan<- string{},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

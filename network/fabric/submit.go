@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -14,7 +15,11 @@ import (
 type message struct {
 	v         consent.Verified
 	lane      *lane
-	ordered   []string // transactions that were submitted with it and may still land
+	until     time.Time // it is given back when it has no outcome by then
+	askers    int       // who wait for it
+	out       bool      // in a transaction that is being endorsed or ordered
+	ordered   []string  // transactions that were submitted with it and may still land
+	unheard   error     // of the last of them
 	submitted bool
 	err       error
 	done      chan struct{} // closed when err is final
@@ -36,8 +41,9 @@ func handleOf(b consent.Body) consent.SubjectID {
 	return consent.SubjectID{}
 }
 
-// Submit implements network.Ledger. It returns when the message is in a valid transaction and in the copy. Unknown errors
-// keep the transaction's id: a later Submit or Lookup of the message finds out what became of it.
+// Submit implements network.Ledger. It returns when the message is in a valid transaction and in the copy. What fails on the
+// way is tried again until ctx ends, or Config.Patience. Then the error is Unavailable when nothing of the message can land,
+// else Unknown, which keeps the transactions' ids: a later Submit or Lookup of the message finds out what became of it.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
 	c := v.Commitment()
 	if r, err := l.copy.Lookup(ctx, c); consent.CodeOf(err) != consent.NotFound {
@@ -67,16 +73,29 @@ func (l *Ledger) take(v consent.Verified) (*message, error) {
 	if m := l.pending[v.Commitment()]; m != nil {
 		return m, nil
 	}
-	m := &message{v: v, done: make(chan struct{}), ordered: l.doubt[v.Commitment()]}
+	m := &message{v: v, done: make(chan struct{}), ordered: l.doubt[v.Commitment()], until: l.cfg.Now().Add(l.cfg.Patience)}
+	if len(m.ordered) > 0 {
+		m.unheard = &StageError{Committing, m.ordered[0], errors.New("in no block yet")}
+	}
 	l.pending[v.Commitment()] = m
 	l.queue(ln, m)
 	return m, nil
 }
 
 func (l *Ledger) await(ctx context.Context, m *message) (network.Receipt, error) {
+	l.mu.Lock()
+	m.askers++
+	l.mu.Unlock()
 	select {
 	case <-m.done:
 	case <-ctx.Done():
+		l.leave(m)
+	}
+	l.mu.Lock()
+	m.askers--
+	settled := m.settled
+	l.mu.Unlock()
+	if !settled {
 		return network.Receipt{}, consent.Errorf(consent.Unknown, "gave up while the message was on its way; look it up")
 	}
 	if m.err != nil && consent.CodeOf(m.err) != consent.Conflict {
@@ -87,6 +106,15 @@ func (l *Ledger) await(ctx context.Context, m *message) (network.Receipt, error)
 		return network.Receipt{}, m.err
 	}
 	return r, err
+}
+
+// leave takes a message back that nobody waits for any more, if nothing of it is on its way.
+func (l *Ledger) leave(m *message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m.askers == 1 && !m.out && len(m.ordered) == 0 {
+		l.finish(m, consent.Errorf(consent.Unavailable, "gave up before the message was submitted"))
+	}
 }
 
 // Lookup implements network.Ledger. A message whose outcome is not known yet is Unknown, not NotFound.
@@ -215,6 +243,12 @@ func (l *Ledger) finish(m *message, err error) {
 	}
 	m.settled, m.err = true, err
 	delete(l.pending, m.v.Commitment())
+	if h := m.handle(); l.busy[h] == m {
+		delete(l.busy, h)
+		for _, ln := range l.lanes {
+			l.arm(ln)
+		}
+	}
 	if err == nil {
 		delete(l.doubt, m.v.Commitment())
 	}

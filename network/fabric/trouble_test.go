@@ -130,7 +130,7 @@ func TestBatch(t *testing.T) {
 
 // A message that makes every batch fail that it is in is cut out of it.
 func TestBisect(t *testing.T) {
-	s := newTown(t, func(c *fabric.Config) { c.Linger, c.Attempts = 20*time.Millisecond, 5 })
+	s := newTown(t, func(c *fabric.Config) { c.Linger, c.Patience = 20*time.Millisecond, time.Second })
 	messages := make([]consent.Message, 9)
 	for i := range messages {
 		messages[i] = s.grant(s.subject())
@@ -168,7 +168,7 @@ func TestUnwillingHospital(t *testing.T) {
 		"is down":          errors.New("connection refused"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newTown(t, func(c *fabric.Config) { c.Attempts = 4 })
+			s := newTown(t, func(c *fabric.Config) { c.Patience = 500 * time.Millisecond })
 			p := s.subject()
 			m := s.grant(p)
 			s.must(s.g, m)
@@ -189,7 +189,7 @@ func TestUnwillingHospital(t *testing.T) {
 
 // An organisation whose results differ from the others' is found out before anything is ordered.
 func TestForgedResults(t *testing.T) {
-	s := newTown(t, func(c *fabric.Config) { c.Attempts = 4 })
+	s := newTown(t, func(c *fabric.Config) { c.Patience = 500 * time.Millisecond })
 	p := s.subject()
 	m := s.grant(p)
 	s.must(s.g, m)
@@ -207,7 +207,7 @@ func TestForgedResults(t *testing.T) {
 
 // An outcome that is not known is said to be so, stays so, and is resolved by the transaction.
 func TestUnknownOutcome(t *testing.T) {
-	s := newTown(t, func(c *fabric.Config) { c.Commit = 100 * time.Millisecond })
+	s := newTown(t, func(c *fabric.Config) { c.Commit, c.Patience = 100*time.Millisecond, 300*time.Millisecond })
 	p, q := s.subject(), s.subject()
 	kept, gone := s.grant(p), s.grant(q)
 	var hold atomic.Bool

@@ -206,8 +206,8 @@ func poll(ctx context.Context, what string, done func() bool) error {
 	return nil
 }
 
-// await waits until a process serves: Fabric's own health check, or a chaincode server's port. A port alone would not do
-// for Fabric: it opens before the ledger is ready.
+// await waits until a process serves: its port, and Fabric's own health check where there is one. Neither alone would do for
+// Fabric: a port opens before the ledger is ready, and health is reported before the port is open.
 func (n *Network) await(ctx context.Context, p process) error {
 	var gone bool
 	err := poll(ctx, p.name+" to serve", func() bool {
@@ -224,11 +224,14 @@ func (n *Network) await(ctx context.Context, p process) error {
 }
 
 func serves(ctx context.Context, p process) bool {
+	if !listens(ctx, p.address) || p.admin != "" && !listens(ctx, p.admin) {
+		return false
+	}
 	if p.operations == "" {
-		return listens(ctx, p.address)
+		return true
 	}
 	code, _ := fetch(ctx, "http://"+p.operations+"/healthz")
-	return code == http.StatusOK && (p.admin == "" || listens(ctx, p.admin))
+	return code == http.StatusOK
 }
 
 func (n *Network) logFile(name string) string { return n.path("log", name+".log") }
