@@ -30,7 +30,7 @@ type Book struct {
 // alone would not do: a genesis may name the id of a ledger that it continues, so anybody can make one that names it.
 type Ledger struct {
 	ID      consent.Hash `json:"id"`
-	Genesis consent.Hash `json:"genesis"` // commitment of the Init message; the id itself unless the ledger was moved
+	Genesis consent.Hash `json:"genesis"` // commitment of the Init message; the id itself
 	Name    string       `json:"name"`
 	Log     Log          `json:"log"`
 }

@@ -188,12 +188,38 @@ func TestRoster(t *testing.T) {
 	}
 }
 
+// TestRosterFollowsTheLedger: a roster goes on when its ledger moves to another host, and not while it is closed.
+func TestRosterFollowsTheLedger(t *testing.T) {
+	world, genesis := consenttest.NewWorld("wallet")
+	r, err := wallet.NewRoster(wallet.Ledger{ID: world.Ledger, Genesis: world.Ledger}, genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust, regulator := consenttest.Persona("trust"), consenttest.Persona("regulator")
+	admit := world.Members()[0]
+	moved := &consent.Import{Seq: 3, Size: 9, Root: fixedHash(2), Salt: fixedHash(1)}
+	if err := r.Add(world.Sign(&consent.Close{Seq: 2, Salt: fixedHash(1)}, trust, regulator)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Add(admit); consent.CodeOf(err) != consent.Closed {
+		t.Fatalf("a member of a closed ledger gave %v", err)
+	}
+	if err := r.Add(world.Sign(moved, trust)); err == nil {
+		t.Fatal("one authority opened the ledger")
+	}
+	for _, m := range []consent.Message{world.Sign(moved, trust, regulator), admit} {
+		if err := r.Add(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A genesis may name the id of a ledger that it continues; one that an attacker made does too.
 func TestRosterOfForgedGenesis(t *testing.T) {
 	world, genesis := consenttest.NewWorld("wallet")
 	mallory := consenttest.Persona("mallory")
 	forged := &consent.Init{
-		Ledger: world.Ledger, Name: "test ledger", Threshold: 1, Salt: fixedHash(1),
+		Name: "test ledger", Threshold: 1, Salt: fixedHash(1),
 		Authorities: []consent.Authority{{Name: "Patients' Trust", Address: mallory.Address()}},
 	}
 	pinned := wallet.Ledger{ID: world.Ledger, Genesis: world.Ledger}

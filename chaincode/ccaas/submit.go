@@ -170,7 +170,7 @@ func write(stub Stub, entries []entry, keep bool) error {
 			return consent.Errorf(consent.Internal, "write: %w", err)
 		}
 		p := wire.Part{Leaf: string(e.out.Leaf.Marshal()), Kept: keep && len(e.out.Private) > 0}
-		if e.out.Event.Handle.IsZero() || e.out.Event.Type == "Import" {
+		if e.out.Event.Handle.IsZero() {
 			p.Message = string(e.v.Marshal())
 		}
 		ev.Parts = append(ev.Parts, p)

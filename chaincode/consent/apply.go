@@ -134,6 +134,7 @@ func (c *change) begin() error {
 		return err
 	}
 	_, isInit := c.v.msg.Body.(*Init)
+	_, isImport := c.v.msg.Body.(*Import)
 	switch {
 	case isInit && found:
 		return errorf(Exists, "the ledger has its genesis already")
@@ -143,7 +144,7 @@ func (c *change) begin() error {
 		return errorf(WrongState, "the ledger has no genesis yet")
 	case c.v.ledger != c.genesis.Ledger:
 		return errorf(BadSignature, "the message was signed for another ledger")
-	case c.genesis.Closed:
+	case c.genesis.Closed && !isImport:
 		return errorf(Closed, "the ledger is closed")
 	}
 	if b, ok := c.v.msg.Body.(SubjectBody); ok {

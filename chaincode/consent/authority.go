@@ -8,25 +8,16 @@ type Authority struct {
 	Address Address `json:"address"`
 }
 
-// Previous names the ledger that this one continues, at its last checkpoint. Zero when there is none.
-type Previous struct {
-	Ledger Hash   `json:"ledger"`
-	Size   Uint64 `json:"size"`
-	Root   Hash   `json:"root"`
-}
-
 // maxRecoveryDelay is a year of 366 days.
 const maxRecoveryDelay = Millis(366 * 24 * 3600 * 1000)
 
 // Init is the genesis: the first message of a ledger and the only one it is made of. It is signed by at least Threshold
 // of its authorities.
 type Init struct {
-	Ledger        Hash        `json:"ledger"` // zero: the ledger's id is the genesis' commitment; else the id being kept
 	Name          string      `json:"name"`
 	Authorities   []Authority `json:"authorities"`
 	Threshold     Uint64      `json:"threshold"`
 	RecoveryDelay Millis      `json:"recoveryDelay"` // how long the old key can veto a recovery
-	Previous      Previous    `json:"previous"`
 	Salt          Hash        `json:"salt"`
 }
 
@@ -35,7 +26,7 @@ func (m *Init) salt() Hash { return m.Salt }
 func (m *Init) apply(c *change) error {
 	c.genesis = Genesis{
 		Ledger: LedgerID(m), Name: m.Name, Seq: 1, Authorities: m.Authorities, Threshold: m.Threshold,
-		RecoveryDelay: m.RecoveryDelay, Previous: m.Previous,
+		RecoveryDelay: m.RecoveryDelay,
 	}
 	if err := checkAuthorities(m.Authorities, m.Threshold); err != nil {
 		return err
@@ -61,11 +52,8 @@ type AuthorityChange struct {
 func (m *AuthorityChange) salt() Hash { return m.Salt }
 
 func (m *AuthorityChange) apply(c *change) error {
-	if err := c.byAuthorities(); err != nil {
+	if err := c.byAuthoritiesAt(m.Seq); err != nil {
 		return err
-	}
-	if m.Seq != c.genesis.Seq+1 {
-		return errorf(Conflict, "the authorities' record is at seq %d", c.genesis.Seq)
 	}
 	if err := checkAuthorities(m.Authorities, m.Threshold); err != nil {
 		return err
@@ -75,21 +63,17 @@ func (m *AuthorityChange) apply(c *change) error {
 	return c.put(genesisKey, c.genesis)
 }
 
-// Close ends the ledger: nothing is accepted after it. Next says where the subjects go.
+// Close stops the ledger: nothing is accepted after it, until another host has taken the ledger over (Import).
 type Close struct {
-	Seq  Uint64 `json:"seq"`
-	Next Hash   `json:"next"` // id of the ledger that continues; zero when none does
+	Seq  Uint64 `json:"seq"` // one more than the genesis record's
 	Salt Hash   `json:"salt"`
 }
 
 func (m *Close) salt() Hash { return m.Salt }
 
 func (m *Close) apply(c *change) error {
-	if err := c.byAuthorities(); err != nil {
+	if err := c.byAuthoritiesAt(m.Seq); err != nil {
 		return err
-	}
-	if m.Seq != c.genesis.Seq+1 {
-		return errorf(Conflict, "the authorities' record is at seq %d", c.genesis.Seq)
 	}
 	c.genesis.Seq, c.genesis.Closed = m.Seq, true
 	c.event.Seq = m.Seq
@@ -107,6 +91,17 @@ func checkAuthorities(as []Authority, threshold Uint64) error {
 		if slices.ContainsFunc(as[:i], func(b Authority) bool { return a.Address == b.Address }) {
 			return errorf(Malformed, "an authority is named twice")
 		}
+	}
+	return nil
+}
+
+// byAuthoritiesAt requires authorities' signatures, and that seq is the next of their record.
+func (c *change) byAuthoritiesAt(seq Uint64) error {
+	if err := c.byAuthorities(); err != nil {
+		return err
+	}
+	if seq != c.genesis.Seq+1 {
+		return errorf(Conflict, "the authorities' record is at seq %d", c.genesis.Seq)
 	}
 	return nil
 }

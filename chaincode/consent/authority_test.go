@@ -4,8 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/chaincode/sig"
@@ -36,7 +34,6 @@ func TestGenesis(t *testing.T) {
 		"delay for ever":  {func(g *consent.Init) { g.RecoveryDelay = 1<<63 - 1 }, []sig.Key{trust, regulator}, consent.Malformed},
 		"longest delay":   {func(g *consent.Init) { g.RecoveryDelay = 366 * day }, []sig.Key{trust, regulator}, ""},
 		"no salt":         {func(g *consent.Init) { g.Salt = consent.Hash{} }, []sig.Key{trust, regulator}, consent.Malformed},
-		"an id is kept":   {func(g *consent.Init) { g.Ledger = consent.Hash{7} }, []sig.Key{trust, regulator}, ""},
 		"signed twice":    {func(*consent.Init) {}, []sig.Key{trust, trust}, consent.BadSignature},
 		"17 signatures":   {func(*consent.Init) {}, slices.Repeat([]sig.Key{trust}, 17), consent.TooLarge},
 		"nobody signed":   {func(*consent.Init) {}, nil, consent.BadSignature},
@@ -50,9 +47,6 @@ func TestGenesis(t *testing.T) {
 			c.change(g)
 			l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
 			w.Ledger = consent.LedgerID(g)
-			if kept := g.Ledger; !kept.IsZero() && w.Ledger != kept {
-				t.Fatalf("id %s, want the one that is kept", w.Ledger)
-			}
 			if c.code == "" {
 				l.must(w.Sign(g, c.keys...))
 				l.refuse(consent.Exists, w.Sign(g, c.keys...))
@@ -93,7 +87,7 @@ func TestAuthorityChange(t *testing.T) {
 	l.must(l.w.Sign(change(3, 1, judge), judge, trust))
 	l.must(l.w.Sign(&consent.MemberSuspend{Member: consenttest.CityHospital, Seq: 2, Suspended: true, Salt: l.w.Rand.Hash()}, judge))
 	l.refuse(consent.Conflict, l.w.Sign(&consent.Close{Seq: 3, Salt: l.w.Rand.Hash()}, judge))
-	l.must(l.w.Sign(&consent.Close{Seq: 4, Next: consent.Hash{1}, Salt: l.w.Rand.Hash()}, judge))
+	l.must(l.w.Sign(&consent.Close{Seq: 4, Salt: l.w.Rand.Hash()}, judge))
 	l.refuse(consent.Closed, l.w.Sign(change(5, 1, judge), judge))
 }
 
@@ -175,39 +169,6 @@ func TestAnchors(t *testing.T) {
 	l.refuse(consent.Unauthorized, l.w.Sign(&consent.Anchor{Member: consenttest.RosaInstitute, Origin: "log", Salt: l.w.Rand.Hash()}, rosa))
 }
 
-// moved is a ledger that continues another, and an import that it accepts.
-func moved(t *testing.T) (*ledger, *consenttest.Subject, func() *consent.Import) {
-	t.Helper()
-	old := newScene(t, "active")
-	w, _ := consenttest.NewWorld(t.Name() + " next")
-	g := &consent.Init{
-		Name: "next", Threshold: 1, Authorities: []consent.Authority{{Name: "Trust", Address: trust.Address()}},
-		Previous: consent.Previous{Ledger: old.w.Ledger, Size: 10, Root: consent.Hash{1}}, Salt: w.Rand.Hash(),
-	}
-	w.Ledger = consent.LedgerID(g)
-	w.Now += 60_000
-	l := &ledger{t: t, w: w, st: consenttest.NewMemory()}
-	l.must(w.Sign(g, trust))
-	l.must(w.Sign(&consent.MemberAdmit{
-		Member: consenttest.CityHospital, Name: "City Hospital", Roles: []consent.Role{consent.Custodian},
-		Keys: []consent.Address{hospital.Address()}, Salt: w.Rand.Hash(),
-	}, trust))
-	var h consent.Head
-	var e consent.Entry
-	decode(t, old.st, consent.HeadKey(old.s.Handle), &h)
-	decode(t, old.st, consent.EntryKey(old.s.Handle, old.grant), &e)
-	return l, old.s, func() *consent.Import {
-		return &consent.Import{
-			Handle: old.s.Handle, State: h.State, Custodian: h.Custodian, Slot: h.Slot, Seq: h.Seq, Prev: h.Prev, Time: h.Time, KeyCommit: h.KeyCommit,
-			GuardianCommit: h.GuardianCommit, RevokedThrough: h.RevokedThrough, Salt: w.Rand.Hash(),
-			Entries: []consent.ImportedEntry{
-				{Seq: old.delegation.Seq, Kind: "Delegate", Commitment: consent.Commitment(old.delegation), Status: consent.Live},
-				{Seq: old.grant, Kind: e.Kind, Commitment: e.Commitment, Status: e.Status},
-			},
-		}
-	}
-}
-
 func decode(t *testing.T, r consent.Reader, key string, v any) {
 	t.Helper()
 	b, err := r.Get(key)
@@ -216,74 +177,5 @@ func decode(t *testing.T, r consent.Reader, key string, v any) {
 	}
 	if err := consent.Decode(b, v); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestImport: the subject goes on where she was, with the same key, chain, consents and delegations.
-func TestImport(t *testing.T) {
-	l, s, take := moved(t)
-	m := take()
-	l.must(l.w.Sign(m, trust))
-	var h consent.Head
-	decode(t, l.st, consent.HeadKey(s.Handle), &h)
-	want := consent.Head{
-		State: consent.Active, Custodian: consenttest.CityHospital, Slot: s.Slot, Seq: s.Seq, Prev: s.Prev, Time: consenttest.Start,
-		KeyCommit: consent.KeyCommitment(s.KeySalt, s.Key.Address()), GuardianCommit: m.GuardianCommit,
-	}
-	if d := cmp.Diff(want, h); d != "" {
-		t.Fatalf("imported head (-want +got): %s", d)
-	}
-	l.refuse(consent.Exists, l.w.Sign(take(), trust))
-	taken := take()
-	taken.Handle = l.w.Rand.Handle() // another handle in the same slot
-	l.refuse(consent.Exists, l.w.Sign(taken, trust))
-	link := s.Link()
-	revoke := &consent.ConsentRevoke{Handle: link.Handle, Seq: link.Seq, Prev: link.Prev, Consent: m.Entries[1].Seq, Salt: l.w.Rand.Hash()}
-	l.did(s, l.w.SignOpen(revoke, consent.Openings{KeySalt: &s.KeySalt}, s.Key))
-	l.refuse(consent.Unauthorized, l.w.SignOpen(take(), consent.Openings{KeySalt: &s.KeySalt}, s.Key))
-}
-
-func TestImportForm(t *testing.T) {
-	bad := map[string]struct {
-		code   consent.Code
-		change func(*consent.Import)
-	}{
-		"no handle":         {consent.Malformed, func(m *consent.Import) { m.Handle = consent.SubjectID{} }},
-		"no custodian":      {consent.Malformed, func(m *consent.Import) { m.Custodian = "a/b" }},
-		"no chain":          {consent.Malformed, func(m *consent.Import) { m.Prev = consent.Hash{} }},
-		"seq 0":             {consent.Malformed, func(m *consent.Import) { m.Seq, m.Entries = 0, nil }},
-		"endless chain":     {consent.Malformed, func(m *consent.Import) { m.Seq = 1 << 21 }},
-		"revoked ahead":     {consent.Malformed, func(m *consent.Import) { m.RevokedThrough = m.Seq + 1 }},
-		"no time":           {consent.Malformed, func(m *consent.Import) { m.Time = 0 }},
-		"seconds":           {consent.Malformed, func(m *consent.Import) { m.Time++ }},
-		"from the future":   {consent.Unavailable, func(m *consent.Import) { m.Time += day }},
-		"state":             {consent.Malformed, func(m *consent.Import) { m.State = "happy" }},
-		"no key":            {consent.Malformed, func(m *consent.Import) { m.KeyCommit = consent.Hash{} }},
-		"erased, with key":  {consent.Malformed, func(m *consent.Import) { m.State = consent.Gone }},
-		"recovers nothing":  {consent.Malformed, func(m *consent.Import) { m.State = consent.Recovering }},
-		"pending":           {consent.Malformed, func(m *consent.Import) { m.PendingCommit = consent.Hash{1} }},
-		"entry order":       {consent.Malformed, func(m *consent.Import) { slices.Reverse(m.Entries) }},
-		"entry twice":       {consent.Malformed, func(m *consent.Import) { m.Entries[0].Seq = m.Entries[1].Seq }},
-		"entry 0":           {consent.Malformed, func(m *consent.Import) { m.Entries[0].Seq = 0 }},
-		"entry ahead":       {consent.Malformed, func(m *consent.Import) { m.Entries[1].Seq = m.Seq + 1 }},
-		"entry kind":        {consent.Malformed, func(m *consent.Import) { m.Entries[0].Kind = "Erase" }},
-		"entry status":      {consent.Malformed, func(m *consent.Import) { m.Entries[0].Status = "" }},
-		"entry of nothing":  {consent.Malformed, func(m *consent.Import) { m.Entries[0].Commitment = consent.Hash{} }},
-		"confirmed grant":   {consent.Malformed, func(m *consent.Import) { m.Entries[1].Confirmed = true }},
-		"257 entries":       {consent.TooLarge, func(m *consent.Import) { m.Entries = make([]consent.ImportedEntry, 257) }},
-		"an erased subject": {"", func(m *consent.Import) { m.State, m.KeyCommit, m.RevokedThrough = consent.Gone, consent.Hash{}, m.Seq }},
-	}
-	for name, c := range bad {
-		t.Run(name, func(t *testing.T) {
-			l, s, take := moved(t)
-			m := take()
-			c.change(m)
-			if c.code != "" {
-				l.refuse(c.code, l.w.Sign(m, trust))
-				return
-			}
-			l.must(l.w.Sign(m, trust))
-			l.refuse(consent.Erased, s.Erase())
-		})
 	}
 }

@@ -52,8 +52,6 @@ func checkIDs(b Body) error {
 		return checkMemberID(b.Member)
 	case *SubjectOpen:
 		return checkMemberID(b.Custodian)
-	case *Import:
-		return checkMemberID(b.Custodian)
 	}
 	return nil
 }

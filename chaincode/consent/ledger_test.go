@@ -18,12 +18,13 @@ type ledger struct {
 	w    *consenttest.World
 	st   *consenttest.Memory
 	done []step
+	log  consent.Tree // of a host that takes a ledger over
 }
 
 // step is one accepted message: what was read, and what came of it.
 type step struct {
 	m    consent.Message
-	time consent.Millis
+	tx   consent.Tx
 	read map[string][]byte
 	out  consent.Outcome
 }
@@ -75,7 +76,7 @@ func (l *ledger) submit(m consent.Message) error {
 	if err != nil {
 		return err
 	}
-	tx := consent.Tx{ID: "tx", Time: l.w.Now}
+	tx := consent.Tx{ID: "tx", Time: l.w.Now, Log: l.log}
 	r := reads{l.st, map[string][]byte{}}
 	a, errA := consent.Run(tx, r, v)
 	b, errB := consent.Run(tx, l.st, v)
@@ -99,7 +100,7 @@ func (l *ledger) submit(m consent.Message) error {
 		l.t.Fatalf("apply on the strict state: %v", err)
 	}
 	l.st.Commit()
-	l.done = append(l.done, step{again, l.w.Now, r.seen, a})
+	l.done = append(l.done, step{again, tx, r.seen, a})
 	return nil
 }
 

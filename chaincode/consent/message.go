@@ -145,13 +145,8 @@ func DomainOf(ledger Hash) sig.Domain {
 
 func separator(ledger Hash) Hash { return DomainOf(ledger).Separator() }
 
-// LedgerID is the id that a genesis gives its ledger: the one it names, else the genesis' own commitment.
-func LedgerID(g *Init) Hash {
-	if !g.Ledger.IsZero() {
-		return g.Ledger
-	}
-	return Commitment(g)
-}
+// LedgerID is the id that a genesis gives its ledger: its own commitment. The ledger keeps it wherever it moves.
+func LedgerID(g *Init) Hash { return Commitment(g) }
 
 // Sign appends a signature by each key.
 func (m *Message) Sign(ledger Hash, keys ...sig.Key) error {

@@ -270,14 +270,14 @@ func (d *drama) checkInterleaving() {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		out, err := consent.Run(consent.Tx{ID: "another", Time: st.time}, other, v)
+		out, err := consent.Run(consent.Tx{ID: "another", Time: st.tx.Time}, other, v)
 		if err != nil {
 			d.t.Fatalf("in another order %s is refused: %v", consent.TypeOf(st.m.Body), err)
 		}
 		if !bytes.Equal(out.Leaf.Marshal(), st.out.Leaf.Marshal()) {
 			d.t.Fatalf("in another order the leaf of %s differs", consent.TypeOf(st.m.Body))
 		}
-		if _, err := consent.Apply(consent.Tx{ID: "another", Time: st.time}, other, v); err != nil {
+		if _, err := consent.Apply(consent.Tx{ID: "another", Time: st.tx.Time}, other, v); err != nil {
 			d.t.Fatal(err)
 		}
 		other.Commit()

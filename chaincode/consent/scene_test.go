@@ -180,10 +180,7 @@ func (x *scene) ledgerBody(name string, salt consent.Hash) consent.Body {
 	case "Close":
 		return &consent.Close{Seq: 2, Salt: salt}
 	case "Import":
-		return &consent.Import{
-			Handle: x.w.Rand.Handle(), State: consent.Active, Custodian: consenttest.CityHospital, Slot: 98, Seq: 3, Prev: salt,
-			Time: consenttest.Start, KeyCommit: salt, Salt: salt,
-		}
+		return &consent.Import{Seq: 3, Size: 10, Root: salt, Salt: salt}
 	}
 	x.t.Fatalf("no body for %s", name)
 	return nil

@@ -23,6 +23,9 @@ type State interface {
 type Tx struct {
 	ID   string
 	Time Millis
+	// Log is the host's log before this message, where the host is taking a closed ledger over and the message may open it
+	// again; zero everywhere else, so that no host opens what it closed itself.
+	Log Tree
 }
 
 // Keys of the public state.
@@ -64,11 +67,10 @@ func BodyKey(h SubjectID, seq Uint64) string {
 type Genesis struct {
 	Ledger        Hash
 	Name          string
-	Seq           Uint64 // of the newest AuthorityChange; 1 after Init
+	Seq           Uint64 // of the newest AuthorityChange, Close or Import; 1 after Init
 	Authorities   []Authority
 	Threshold     Uint64
 	RecoveryDelay Millis
-	Previous      Previous
 	Closed        bool
 }
 

@@ -44,7 +44,7 @@ var allowed = map[string]map[string]string{
 	"DelegateEnd":     and("opened", "custodian delegate", withKey("subject delegate")),
 	"Erase":           and("opened", "custodian", and("suspended", "subject", withKey("subject custodian"))),
 	"Init":            {}, // there is a genesis
-	"Import":          {}, // this ledger continues no other
+	"Import":          {}, // this host takes no ledger over
 }
 
 func anywhere(who string) map[string]string {

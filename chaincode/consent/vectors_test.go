@@ -49,7 +49,8 @@ type good struct {
 	Signers    []string          `json:"signers"`
 	Bytes      string            `json:"bytes"`
 	Time       consent.Millis    `json:"time"`
-	State      map[string]string `json:"state"` // what is read; "" where there is nothing
+	Log        *consent.Tree     `json:"log,omitempty"` // the host's log before it, where it takes one over
+	State      map[string]string `json:"state"`         // what is read; "" where there is nothing
 	Leaf       string            `json:"leaf"`
 	Event      consent.Event     `json:"event"`
 	Private    map[string]string `json:"private"`
@@ -64,6 +65,14 @@ type bad struct {
 	Text   string            `json:"text"`
 	Time   consent.Millis    `json:"time"`
 	State  map[string]string `json:"state"`
+}
+
+func (g good) tx() consent.Tx {
+	tx := consent.Tx{ID: "vector", Time: g.Time}
+	if g.Log != nil {
+		tx.Log = *g.Log
+	}
+	return tx
 }
 
 // stateOf is a Reader of what a vector says is there.
@@ -128,11 +137,11 @@ func TestGoodVectors(t *testing.T) {
 					}
 				}
 			}
-			out, err := consent.Run(consent.Tx{ID: "vector", Time: g.Time}, stateOf(g.State), v)
+			out, err := consent.Run(g.tx(), stateOf(g.State), v)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := describe(t, g.Name, g.Ledger, g.Time, m, g.State, out)
+			got := describe(t, g.Name, g.Ledger, g.tx(), m, g.State, out)
 			got.Message, got.Signers = g.Message, signers
 			if d := cmp.Diff(g, got); d != "" {
 				t.Fatalf("(-want +got): %s", d)
@@ -199,7 +208,7 @@ func TestFaultyState(t *testing.T) {
 		}
 		for i := range len(g.State) {
 			n := i
-			if out, err := consent.Run(consent.Tx{ID: "x", Time: g.Time}, failing{stateOf(g.State), &n}, v); !errors.Is(err, errDisk) || out.Leaf.Type != "" {
+			if out, err := consent.Run(g.tx(), failing{stateOf(g.State), &n}, v); !errors.Is(err, errDisk) || out.Leaf.Type != "" {
 				t.Fatalf("%s with read %d failing: %+v, %v", g.Name, i, out, err)
 			}
 		}
@@ -210,7 +219,7 @@ func TestFaultyState(t *testing.T) {
 }
 
 // describe derives every member of a good vector but the names of its signers.
-func describe(t testing.TB, name string, ledger sig.Hash, time consent.Millis, m consent.Message, read map[string]string, out consent.Outcome) good {
+func describe(t testing.TB, name string, ledger sig.Hash, tx consent.Tx, m consent.Message, read map[string]string, out consent.Outcome) good {
 	t.Helper()
 	raw := m.Marshal()
 	signedFor := ledger
@@ -219,10 +228,13 @@ func describe(t testing.TB, name string, ledger sig.Hash, time consent.Millis, m
 	}
 	n := 4 + binary.BigEndian.Uint32(raw) // the count comes before the body
 	g := good{
-		Name: name, Ledger: ledger, Time: time, Body: hex.EncodeToString(raw[4:n]), Bytes: hex.EncodeToString(raw), State: read,
+		Name: name, Ledger: ledger, Time: tx.Time, Body: hex.EncodeToString(raw[4:n]), Bytes: hex.EncodeToString(raw), State: read,
 		Commitment: consent.Commitment(m.Body), EncodeType: sig.TypeOf(m.Body), StructHash: sig.HashStruct(m.Body),
 		Separator: consent.DomainOf(signedFor).Separator(), Digest: consent.Digest(ledger, m.Body),
 		Leaf: hex.EncodeToString(out.Leaf.Marshal()), Event: out.Event, Private: map[string]string{}, Purge: append([]string{}, out.Purge...),
+	}
+	if tx.Log != (consent.Tree{}) {
+		g.Log = &tx.Log
 	}
 	for _, w := range out.Private {
 		g.Private[w.Key] = hex.EncodeToString(w.Value)

@@ -232,7 +232,7 @@ func (b *badMaker) rules() {
 	b.message("rule: outlives the delegation", b.as("delegate", late))
 	b.message("rule: a second genesis", b.as("authorities", b.body("Init")))
 	b.message("rule: claimed already", b.as("code", b.body("SubjectClaim")))
-	b.message("rule: import into a first ledger", b.as("authorities", b.body("Import")))
+	b.message("rule: opened where it was not closed", b.as("authorities", b.body("Import")))
 	taken := b.body("SubjectOpen").(*consent.SubjectOpen)
 	taken.Slot = b.s.Slot
 	b.message("rule: slot is taken", b.as("custodian", taken))

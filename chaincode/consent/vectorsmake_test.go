@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,26 +18,17 @@ import (
 func TestMakeVectors(t *testing.T) {
 	x := newSceneOf(t, "vectors", "active")
 	play(x)
-	next, s, take := moved(t)
-	next.must(next.w.Sign(take(), trust))
-	link := s.Link()
-	next.did(s, next.w.SignOpen(
-		&consent.RevokeAll{Handle: link.Handle, Seq: link.Seq, Prev: link.Prev, Salt: next.w.Rand.Hash()},
-		consent.Openings{KeySalt: &s.KeySalt}, s.Key))
+	takeOver(x)
 	named := map[string]sig.Key{
 		"alice": x.s.Key, "alice-new": fresh, "trust": trust, "regulator": regulator, "ben": ben, "cara": cara, "mother": mother, "mallory": mallory,
-		"city-hospital": hospital, "alice-moved": s.Key,
+		"city-hospital": hospital,
 	}
 	vs := vectors{ChainID: strconv.Itoa(consent.ChainID), Keys: map[string]keyPair{}, Commitments: commitments(t, x)}
 	for name, k := range named {
 		vs.Keys[name] = keyPair{hex.EncodeToString(k.Bytes()), k.Address()}
 	}
-	for i, st := range slices.Concat(x.done, next.done) {
-		ledger := x.w.Ledger
-		if i >= len(x.done) {
-			ledger = next.w.Ledger
-		}
-		vs.Good = append(vs.Good, goodOf(t, i+1, ledger, st, named))
+	for i, st := range x.done {
+		vs.Good = append(vs.Good, goodOf(t, i+1, x.w.Ledger, st, named))
 	}
 	vs.Bad = badVectors(t)
 	var b bytes.Buffer
@@ -53,7 +43,7 @@ func TestMakeVectors(t *testing.T) {
 
 func goodOf(t *testing.T, i int, ledger sig.Hash, st step, named map[string]sig.Key) good {
 	t.Helper()
-	g := describe(t, fmt.Sprintf("%02d %s", i, consent.TypeOf(st.m.Body)), ledger, st.time, st.m, hexed(st.read), st.out)
+	g := describe(t, fmt.Sprintf("%02d %s", i, consent.TypeOf(st.m.Body)), ledger, st.tx, st.m, hexed(st.read), st.out)
 	text, err := json.Marshal(st.m)
 	if err != nil {
 		t.Fatal(err)
@@ -131,10 +121,20 @@ func play(x *scene) {
 	x.must(x.as("authorities", x.body("MemberSuspend")))
 	x.must(x.as("authorities", x.body("AuthorityChange")))
 	end := x.body("Close").(*consent.Close)
-	end.Seq, end.Next = 3, x.w.Rand.Hash()
+	end.Seq = 3
 	x.must(x.w.Sign(end, trust))
 	*second = first // bad vectors and keys speak of the first subject
 	x.s = second
+}
+
+// takeOver opens the closed ledger on another host, where the first subject goes on.
+func takeOver(x *scene) {
+	x.log = consent.Tree{Size: consent.Uint64(len(x.done)), Root: x.w.Rand.Hash()}
+	x.must(x.w.Sign(&consent.Import{Seq: 4, Size: x.log.Size, Root: x.log.Root, Salt: x.w.Rand.Hash()}, trust))
+	x.log = consent.Tree{}
+	again := *x.s
+	again.Key, again.KeySalt = fresh, x.freshSalt // since KeyRotate
+	x.must(x.w.SignOpen(again.RevokeAll().Body, consent.Openings{KeySalt: &again.KeySalt}, again.Key))
 }
 
 // everyField is a consent with something in every field, and letters of every width.

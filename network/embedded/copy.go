@@ -167,7 +167,7 @@ func (l *Ledger) copiedAttachment(ev *network.Event) ([]byte, error) {
 		return []byte{attachNone}, nil
 	case ev.Message == nil:
 		return []byte{attachElsewhere}, nil
-	case h.IsZero() || ev.Event.Type == "Import":
+	case h.IsZero():
 		return append([]byte{attachPlain}, ev.Message.Marshal()...), nil
 	default:
 		sealed, err := l.cfg.Vault.Seal(vault.ID(h), ev.Message.Marshal(), ev.Event.Commitment[:])

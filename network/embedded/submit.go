@@ -204,7 +204,7 @@ func Attach(v *vault.Vault, m consent.Message, o consent.Outcome) ([]byte, error
 	case len(o.Private) > 0:
 		sealed, err := v.Seal(vault.ID(o.Event.Handle), o.Private[0].Value, o.Event.Commitment[:])
 		return append([]byte{attachSealed}, sealed...), err
-	case o.Event.Handle.IsZero() || o.Event.Type == "Import":
+	case o.Event.Handle.IsZero():
 		return append([]byte{attachPlain}, m.Marshal()...), nil
 	}
 	return []byte{attachNone}, nil

@@ -188,7 +188,7 @@ func (n *fakeNet) message(tx *fakeTx, c fabric.Call, raw string, written map[str
 			tx.bodies[w.Key] = string(w.Value)
 		}
 	}
-	if out.Event.Handle.IsZero() || out.Event.Type == "Import" {
+	if out.Event.Handle.IsZero() {
 		part.Message = raw
 	}
 	return "", part

@@ -35,8 +35,6 @@ func handleOf(b consent.Body) consent.SubjectID {
 		return b.Link().Handle
 	case *consent.SubjectOpen:
 		return b.Handle
-	case *consent.Import:
-		return b.Handle
 	}
 	return consent.SubjectID{}
 }
@@ -219,10 +217,7 @@ func (l *Ledger) route(v consent.Verified) (*lane, error) {
 
 // custodian is the member whose subject a message speaks of, "" when that is not known here.
 func (l *Ledger) custodian(h consent.SubjectID, body consent.Body) (consent.MemberID, error) {
-	switch b := body.(type) {
-	case *consent.SubjectOpen:
-		return b.Custodian, nil
-	case *consent.Import:
+	if b, ok := body.(*consent.SubjectOpen); ok {
 		return b.Custodian, nil
 	}
 	b, err := l.copy.Get(consent.HeadKey(h))

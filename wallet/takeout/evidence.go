@@ -60,7 +60,7 @@ func (e *Evidence) prove() (facts, error) {
 
 func (e *Evidence) facts() (f facts, err error) {
 	pinned := wallet.Ledger{ID: e.Ledger, Genesis: e.Genesis, Log: wallet.Log{Key: e.LogKey}}
-	leaf, err := e.Consent.check(pinned)
+	leaf, signers, err := e.Consent.check(pinned)
 	if err != nil {
 		return f, err
 	}
@@ -76,6 +76,9 @@ func (e *Evidence) facts() (f facts, err error) {
 	head, ok := wallet.HeadIn(leaf, f.link.Handle)
 	if !ok {
 		return f, errors.New("the leaf has no head of the handle")
+	}
+	if !signedFor(head, e.Consent.Message.Openings, signers) {
+		return f, errors.New("the signature is not by the key that the leaf and the openings name")
 	}
 	f.custodian = head.Custodian
 	f.signer = subjectURN(f.link.Handle)
@@ -108,18 +111,31 @@ func (e *Evidence) roster(pinned wallet.Ledger) (*wallet.Roster, error) {
 	return r, nil
 }
 
-// check checks signatures and inclusion.
-func (p *Proved) check(pinned wallet.Ledger) (consent.Leaf, error) {
-	if _, err := consent.Verify(pinned.ID, p.Message); err != nil {
-		return consent.Leaf{}, err
+// check checks signatures and inclusion, and returns who signed.
+func (p *Proved) check(pinned wallet.Ledger) (consent.Leaf, []consent.Address, error) {
+	v, err := consent.Verify(pinned.ID, p.Message)
+	if err != nil {
+		return consent.Leaf{}, nil, err
 	}
 	leaf, _, err := wallet.CheckReceipt(pinned, p.Message, p.Receipt)
-	return leaf, err
+	return leaf, v.Signers(), err
+}
+
+// signedFor reports whether the one signer is the subject's registered key or the delegate that the openings name. A leaf
+// commits to a body and not to its signatures, so a valid signature by another key would go with it as well.
+func signedFor(head consent.Head, o consent.Openings, signers []consent.Address) bool {
+	switch {
+	case len(signers) != 1:
+		return false
+	case o.Delegation != nil:
+		return o.Delegation.Delegate == signers[0]
+	}
+	return o.KeySalt != nil && consent.KeyCommitment(*o.KeySalt, signers[0]) == head.KeyCommit
 }
 
 // ends checks a revocation of the consent at l and returns its time.
 func (p *Proved) ends(pinned wallet.Ledger, l consent.Link) (consent.Millis, error) {
-	leaf, err := p.check(pinned)
+	leaf, _, err := p.check(pinned)
 	if err != nil {
 		return 0, err
 	}

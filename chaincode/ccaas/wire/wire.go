@@ -51,7 +51,7 @@ type Event struct{ Parts []Part }
 type Part struct {
 	Leaf    string // consent.Leaf's bytes
 	Kept    bool   // the message is in the custodian's collection
-	Message string // the message, when it speaks of no subject or is an Import; else ""
+	Message string // the message, when it speaks of no subject; else ""
 }
 
 // Values answers a query, in the order of its arguments; "" stands for what is not there.

@@ -64,7 +64,7 @@ export function checkMessageForm(m: Message): void {
   if ("consent" in m.body && typeof m.body["consent"] === "object") {
     checkConsent(m.body["consent"] as unknown as Consent);
   }
-  const id = m.body["member"] ?? (m.type === "SubjectOpen" || m.type === "Import" ? m.body["custodian"] : undefined);
+  const id = m.body["member"] ?? (m.type === "SubjectOpen" ? m.body["custodian"] : undefined);
   if (typeof id === "string" && !MEMBER_ID.test(id)) {
     malformed("not a member id");
   }

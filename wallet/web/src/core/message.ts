@@ -35,10 +35,9 @@ export function digest(ledger: Hash, type: string, body: Body): Bytes {
   return typedDigest(separator(type === "Init" ? ZERO_HASH : ledger), hashStruct(type, body));
 }
 
-/** ledgerId is the id that a genesis gives its ledger. */
+/** ledgerId is the id that a genesis gives its ledger; it keeps it wherever it moves. */
 export function ledgerId(genesis: Message): Hash {
-  const named = genesis.body["ledger"] as Hash;
-  return named === ZERO_HASH ? commitment("Init", genesis.body) : named;
+  return commitment("Init", genesis.body);
 }
 
 /** signBody signs a body with each key. */

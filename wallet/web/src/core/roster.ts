@@ -27,6 +27,7 @@ function refuse(code: "unauthorized" | "conflict" | "malformed" | "not-found" | 
 export class Roster {
   private readonly ledger: Hash;
   private authorities: Authorities;
+  private closed = false;
   private readonly members = new Map<MemberID, Member>();
 
   /** The first message is the genesis of the pinned ledger; any other is refused. */
@@ -43,7 +44,15 @@ export class Roster {
   add(m: Message): void {
     switch (m.type) {
       case "AuthorityChange":
-        this.changeAuthorities(m);
+        this.authorities = authoritiesIn(m, this.turn(m));
+        return;
+      case "Close":
+        this.authorities = { ...this.authorities, seq: this.turn(m) };
+        this.closed = true;
+        return;
+      case "Import":
+        this.authorities = { ...this.authorities, seq: this.turn(m) };
+        this.closed = false; // it goes on at another host
         return;
       case "MemberAdmit":
         this.admit(m);
@@ -70,6 +79,9 @@ export class Roster {
   }
 
   private signed(m: Message): void {
+    if (this.closed && m.type !== "Import") {
+      refuse("conflict", "the ledger is closed");
+    }
     const signers = verify(this.ledger, m);
     if (signers.some((s) => !this.authorities.list.some((a) => a.address === s))) {
       refuse("unauthorized", "a signer is not an authority of this ledger");
@@ -79,13 +91,14 @@ export class Roster {
     }
   }
 
-  private changeAuthorities(m: Message): void {
+  /** turn checks that the authorities signed a message and that it is the next of their record, and returns its place. */
+  private turn(m: Message): bigint {
     this.signed(m);
     const seq = this.authorities.seq + 1n;
     if (BigInt(m.body["seq"] as string) !== seq) {
       refuse("conflict", "another change of the authorities was first");
     }
-    this.authorities = authoritiesIn(m, seq);
+    return seq;
   }
 
   private admit(m: Message): void {

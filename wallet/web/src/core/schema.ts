@@ -28,7 +28,6 @@ const CHAIN = "bytes16 handle,uint64 seq,bytes32 prev";
 /** PARTS are the structs that messages are made of. */
 export const PARTS: Types = {
   Authority: struct("string name,address address"),
-  Previous: struct("bytes32 ledger,uint64 size,bytes32 root"),
   Period: struct("int64 start,int64 end"),
   Coding: struct("string system,string code"),
   Identifier: struct("string system,string value"),
@@ -43,14 +42,13 @@ export const PARTS: Types = {
       "string[] controllers,Period period,Provision[] provisions,string[] policies,bytes32 textHash,string locale," +
       "uint64 maxUses,int64 eraseBy,string accessMode",
   ),
-  ImportedEntry: struct("uint64 seq,string kind,bytes32 commitment,string status,bool confirmed"),
 };
 
 const MEMBER = "string name,string[] roles,address[] keys,string jwks,string url,bytes32 salt";
 
 /** BODIES are the messages, by the name of their EIP-712 primary type. */
 export const BODIES: Types = {
-  Init: struct("bytes32 ledger,string name,Authority[] authorities,uint64 threshold,int64 recoveryDelay,Previous previous,bytes32 salt"),
+  Init: struct("string name,Authority[] authorities,uint64 threshold,int64 recoveryDelay,bytes32 salt"),
   AuthorityChange: struct("uint64 seq,Authority[] authorities,uint64 threshold,bytes32 salt"),
   MemberAdmit: struct(`string member,${MEMBER}`),
   MemberUpdate: struct(`string member,uint64 seq,${MEMBER}`),
@@ -73,11 +71,8 @@ export const BODIES: Types = {
   DelegateEnd: struct(`${CHAIN},uint64 delegation,bytes32 salt`),
   Anchor: struct("string member,string origin,uint64 size,bytes32 root,bytes32 salt"),
   Erase: struct(`${CHAIN},string reason,bytes32 salt`),
-  Close: struct("uint64 seq,bytes32 next,bytes32 salt"),
-  Import: struct(
-    "bytes16 handle,string state,string custodian,uint64 slot,uint64 seq,bytes32 prev,int64 time,bytes32 keyCommit," +
-      "bytes32 pendingCommit,bytes32 guardianCommit,int64 deadline,uint64 revokedThrough,ImportedEntry[] entries,bytes32 salt",
-  ),
+  Close: struct("uint64 seq,bytes32 salt"),
+  Import: struct("uint64 seq,uint64 size,bytes32 root,bytes32 salt"),
 };
 
 /** CODES are the type codes of bodies; append-only. */
