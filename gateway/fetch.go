@@ -10,6 +10,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/deposit"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/label"
 )
@@ -20,25 +21,21 @@ type Store interface {
 	Resources(ctx context.Context, localID string) ([]json.RawMessage, error)
 }
 
-// fetch decides on the subject's resources that a request asks for, and sends those that flow. What is withheld is on
+// fetch decides on the subject's resources that a request asks for, her own documents among them, and sends those that flow. What is withheld is on
 // record and not in the answer, not even by name.
 func (g *Gateway) fetch(c *gin.Context) {
 	var req api.AccessRequest
 	if !decode(c, &req) {
 		return
 	}
-	if g.cfg.Store == nil {
-		problem(c, consent.NotFound, "this gateway keeps no records")
-		return
-	}
 	who := requester(c, "rest")
 	who.Part = true
-	raw, resources, err := g.records(c.Request.Context(), who.Member, req)
+	found, err := g.records(c.Request.Context(), who.Member, req)
 	if err != nil {
 		refuse(c, err)
 		return
 	}
-	req.Resources = resources
+	req.Resources = found.resources
 	a, err := g.access.Decide(c.Request.Context(), who, req, cut(c))
 	if err != nil {
 		refuse(c, err)
@@ -46,46 +43,87 @@ func (g *Gateway) fetch(c *gin.Context) {
 	}
 	defer a.Done()
 	g.metrics.decided(a.Decision.Decision)
-	g.release(c, flows(a, raw), a)
+	out := flows(a, found.raw)
+	if err := g.fill(c.Request.Context(), a.Handle, req.Subject, found, &out); err != nil {
+		refuse(c, err)
+		return
+	}
+	g.release(c, out, a)
 }
 
-// records returns the resources that a request asks for, by reference, with what rules can ask about them.
-func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.AccessRequest) (map[string]json.RawMessage, []policies.Resource, error) {
+// candidates are the resources that a request asks for.
+type candidates struct {
+	raw       map[string]json.RawMessage // by reference
+	resources []policies.Resource        // what rules can ask about them
+	documents map[string]consent.Hash    // of raw, those that the patient put down: their bytes come when they flow
+}
+
+// records finds the resources that a request asks for.
+func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.AccessRequest) (found candidates, err error) {
 	h, err := g.cfg.Pseudonyms.Handle(m, req.Subject)
 	if err != nil {
-		return nil, nil, err
+		return found, err
 	}
 	id, ok := g.links.localID(h)
 	if !ok {
-		return nil, nil, consent.Errorf(consent.NotFound, "there is no such subject")
+		return found, consent.Errorf(consent.NotFound, "there is no such subject")
 	}
-	all, err := g.cfg.Store.Resources(ctx, id)
+	all, err := g.shared(ctx, h, req)
 	if err != nil {
-		return nil, nil, consent.Errorf(consent.Unavailable, "read the custodian's records: %w", err)
+		return found, err
+	}
+	own := len(all)
+	kept, err := g.kept(ctx, id)
+	if err != nil {
+		return found, err
 	}
 	labels, err := label.Default()
 	if err != nil {
-		return nil, nil, consent.Errorf(consent.Internal, "read the labelling rules: %w", err)
+		return found, consent.Errorf(consent.Internal, "read the labelling rules: %w", err)
 	}
-	raw := map[string]json.RawMessage{}
-	var parsed []policies.Resource
-	for _, b := range all {
-		r, err := policies.ParseResource(b)
-		if err == nil {
-			r.Labels, err = labels.Read(b)
-		}
+	found = candidates{raw: map[string]json.RawMessage{}, documents: map[string]consent.Hash{}}
+	for i, b := range append(all, kept...) {
+		r, err := readRecord(b, labels)
 		if err != nil {
-			return nil, nil, consent.Errorf(consent.Internal, "read a record: %w", err)
+			return found, err
 		}
 		if wanted(req, r) {
-			raw[r.Type+"/"+r.ID] = b
-			parsed = append(parsed, r)
+			ref := r.Type + "/" + r.ID
+			found.raw[ref] = b
+			found.resources = append(found.resources, r)
+			if id, ok := deposit.ID(ref); ok && i < own {
+				found.documents[ref] = id
+			}
 		}
 	}
-	if len(parsed) > access.MaxResources {
-		return nil, nil, consent.Errorf(consent.TooLarge, "more than %d resources match: ask for some types, or by name", access.MaxResources)
+	if len(found.resources) > access.MaxResources {
+		return found, consent.Errorf(consent.TooLarge, "more than %d resources match: ask for some types, or by name", access.MaxResources)
 	}
-	return raw, parsed, nil
+	return found, nil
+}
+
+// kept are the resources of a local record.
+func (g *Gateway) kept(ctx context.Context, id string) ([]json.RawMessage, error) {
+	if g.cfg.Store == nil {
+		return nil, nil
+	}
+	rs, err := g.cfg.Store.Resources(ctx, id)
+	if err != nil {
+		return nil, consent.Errorf(consent.Unavailable, "read the custodian's records: %w", err)
+	}
+	return rs, nil
+}
+
+// readRecord reads what rules can ask about a resource, its labels by rule included.
+func readRecord(b json.RawMessage, labels *label.Labeller) (policies.Resource, error) {
+	r, err := policies.ParseResource(b)
+	if err == nil {
+		r.Labels, err = labels.Read(b)
+	}
+	if err != nil {
+		return r, consent.Errorf(consent.Internal, "read a record: %w", err)
+	}
+	return r, nil
 }
 
 func wanted(req api.AccessRequest, r policies.Resource) bool {

@@ -20,6 +20,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/access"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth"
+	"github.com/volens-ledger/volens/gateway/deposit"
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/network"
@@ -62,6 +63,7 @@ type Gateway struct {
 
 	links       links
 	asked       asked
+	shelf       *deposit.Shelf
 	identifiers identifierIndex
 	writers     writers
 	openapi     []byte
@@ -97,9 +99,11 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Notices == nil {
 		g.cfg.Notices = NewNotices()
 	}
+	g.shelf = deposit.New(deposit.Config{Uses: cfg.Uses, Vault: cfg.Vault, Now: cfg.Now})
 	g.cfg.Notices.onErase(func(h consent.SubjectID) {
 		g.links.drop(h)
 		g.asked.drop(h)
+		g.shelf.Forget(h)
 	})
 	g.gauges()
 	var err error

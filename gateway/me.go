@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/policies"
 )
 
 // view returns the handle whose records the principal may see. A delegate's look is itself put on record.
@@ -177,7 +178,11 @@ func (g *Gateway) preview(c *gin.Context) {
 	for _, r := range m.Roles {
 		roles = append(roles, string(r))
 	}
-	d, err := g.access.Preview(c.Request.Context(), h, p, roles)
+	var d policies.Decision
+	err := g.known(c.Request.Context(), h, p.Resources)
+	if err == nil {
+		d, err = g.access.Preview(c.Request.Context(), h, p, roles)
+	}
 	if err != nil {
 		refuse(c, err)
 		return

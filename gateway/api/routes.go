@@ -132,6 +132,10 @@ func Routes() []Route {
 		get(PathUsesCSV, people, "My uses as CSV.", nil),
 		get(PathUsesJSON, people, "My uses as JSON, with all proofs.", nil),
 		get(PathNotices, people, "Notices as server-sent events.", nil),
+		get(PathDocuments, people, "My documents that are here to be shared.", Documents{}),
+		post(PathDocuments, people, "Put a document here, to be shared under my consents.", Deposit{}, Document{}),
+		post(PathDocumentRead, people, "Read one of my documents back.", DocumentQuery{}, DocumentContent{}),
+		post(PathDocumentRemove, people, "Take one of my documents away; it is destroyed.", DocumentQuery{}, Documents{}),
 
 		post(PathAccess, requesters, "Ask for a decision; the use is on record before the answer.", AccessRequest{}, Access{}),
 		post(PathAccessBatch, requesters, "Ask for several decisions.", Batch{}, Answers{}),

@@ -125,6 +125,26 @@ func (c *Client) UsesJSON(ctx context.Context) ([]byte, error) {
 	return c.bytes(ctx, request{method: http.MethodGet, path: api.PathUsesJSON, limit: maxLarge})
 }
 
+// Documents lists the handle's documents, oldest first.
+func (c *Client) Documents(ctx context.Context) (api.Documents, error) {
+	return get[api.Documents](ctx, c, api.PathDocuments)
+}
+
+// Deposit puts a document down, to be shared under the handle's consents. The same bytes again change nothing.
+func (c *Client) Deposit(ctx context.Context, d api.Deposit) (api.Document, error) {
+	return post[api.Document](ctx, c, api.PathDocuments, d)
+}
+
+// Document reads a document back.
+func (c *Client) Document(ctx context.Context, id consent.Hash) (api.DocumentContent, error) {
+	return post[api.DocumentContent](ctx, c, api.PathDocumentRead, api.DocumentQuery{ID: id})
+}
+
+// RemoveDocument takes a document away, and returns those that stay.
+func (c *Client) RemoveDocument(ctx context.Context, id consent.Hash) (api.Documents, error) {
+	return post[api.Documents](ctx, c, api.PathDocumentRemove, api.DocumentQuery{ID: id})
+}
+
 // Access asks for a decision. The use is on record before the answer.
 func (c *Client) Access(ctx context.Context, r api.AccessRequest) (api.Access, error) {
 	return post[api.Access](ctx, c, api.PathAccess, r)

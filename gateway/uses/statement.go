@@ -110,6 +110,28 @@ func (l *Log) walk(ctx context.Context, o opened, size int64, q Query) (out []En
 	return out, nil
 }
 
+// History shows a handle's uses with their inputs to each, from the newest that is durable down to the first, until each fails. It
+// checks the chain on the way and proves nothing.
+func (l *Log) History(
+	ctx context.Context, slot consent.Uint64, handle consent.SubjectID, each func(index consent.Uint64, u *Use, input []byte) error,
+) error {
+	at, err := l.snapshot(slot)
+	if err != nil || at.last < 0 {
+		return err
+	}
+	o, err := l.openOwn(at.last, slot, handle)
+	for err == nil {
+		if err = ctx.Err(); err != nil {
+			return l.codedRead(err)
+		}
+		if err = each(consent.Uint64(o.index), &o.use, o.input); err != nil || o.leaf.UseSeq == 1 { //nolint:gosec // not negative
+			return err
+		}
+		o, err = l.before(o)
+	}
+	return err
+}
+
 // before opens the use before o, which must have one, and checks that the chain leads there.
 func (l *Log) before(o opened) (opened, error) {
 	p, err := l.openOwn(o.prev, o.leaf.Slot, o.use.Handle)
