@@ -37,6 +37,8 @@ type Requester struct {
 	Channel string // rest, authzen, fhir
 	Client  string // software and address, as far as known
 	Part    bool   // takes what flows when not everything does; the others ask for all or nothing
+
+	Response *Response // nil: the answer is one decision
 }
 
 // Config sets a Service up. All but Now are needed.
@@ -122,6 +124,7 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 	default:
 		return nil, err
 	}
+	view.GoOn(who.Response.of(handle))
 	p, err := s.begin(ctx, who, req, view)
 	if err != nil {
 		view.Leave()
@@ -141,6 +144,9 @@ func (s *Service) begin(ctx context.Context, who Requester, req api.AccessReques
 		shown = d
 	}
 	use := s.use(who, req, q, d, view)
+	if d.Decision == policies.Permit {
+		use.Reasons = append(use.Reasons, who.Response.take(view.Handle, view.Counted(use.Consents))...)
+	}
 	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, from))
 	if err != nil {
 		return nil, err

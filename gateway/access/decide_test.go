@@ -236,6 +236,51 @@ func TestPart(t *testing.T) {
 	}
 }
 
+// TestResponse checks that an answer of several decisions is one use of a consent, in memory, on record and after a restart.
+func TestResponse(t *testing.T) {
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	c := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
+	c.MaxUses = 2
+	s.grant(alice, me, c)
+	ask := func(r *access.Response) proof.Use {
+		t.Helper()
+		who := rosa
+		who.Part, who.Response = true, r
+		req := s.request(alice)
+		req.Resources = []policies.Resource{{Type: "Observation", ID: "1"}}
+		a, err := s.service.Decide(context.Background(), who, req, nil)
+		s.must(err)
+		a.Done()
+		u, input, err := s.Node.Uses.Open(a.Use.Index)
+		s.must(err)
+		if _, detail, err := s.service.Replay(context.Background(), u, input, s.Node.Engine); err != nil && u.Decision == proof.Permit || detail != "" {
+			t.Errorf("decided again: %q, %v", detail, err)
+		}
+		return u
+	}
+	first, second := new(access.Response), new(access.Response)
+	for i, r := range []*access.Response{first, first, second, first, second} {
+		u := ask(r)
+		last := u.Reasons[len(u.Reasons)-1]
+		if goesOn := last.Code == "goes-on" && last.Consent == "3"; u.Decision != proof.Permit || goesOn != (i == 1 || i > 2) {
+			t.Errorf("decision %d: %+v", i, u)
+		}
+	}
+	for range 2 {
+		if u := ask(new(access.Response)); u.Decision != proof.Deny {
+			t.Errorf("a third answer: %+v", u)
+		}
+		n, err := access.Permits(context.Background(), s.Node.Uses, alice.Handle, alice.Slot)
+		if err != nil || n[3] != 2 {
+			t.Errorf("counted %v, %v", n, err)
+		}
+		s.Close()
+		s.Open()
+		s.open()
+	}
+}
+
 // TestReplay checks that what was decided can be decided again, and that a record that does not fit is said to.
 func TestReplay(t *testing.T) {
 	ctx := context.Background()

@@ -9,7 +9,7 @@ import (
 	"github.com/volens-ledger/volens/policies"
 )
 
-// Permits counts the permits on record under each consent of a subject. It reads the subject's whole chain, so it is asked
+// Permits counts the permits on record under each consent of a subject, an answer of several decisions once. It reads the subject's whole chain, so it is asked
 // once when a subject with a limited consent comes into memory, and counted on from there. A use that is still on its way
 // to the disk, because nobody waited for it, counts.
 func Permits(ctx context.Context, log *uses.Log, h consent.SubjectID, slot consent.Uint64) (map[consent.Uint64]uint64, error) {
@@ -32,7 +32,9 @@ func Permits(ctx context.Context, log *uses.Log, h consent.SubjectID, slot conse
 				continue
 			}
 			for _, seq := range u.Consents {
-				n[seq]++
+				if !goesOn(u, seq) {
+					n[seq]++
+				}
 			}
 		}
 		last := es[len(es)-1]

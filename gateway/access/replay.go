@@ -36,7 +36,7 @@ func (s *Service) Replay(ctx context.Context, u proof.Use, sealed []byte, engine
 	if err := consent.Decode(sealed, &in); err != nil {
 		return policies.Decision{}, "", err
 	}
-	if len(u.Reasons) > 0 && u.Reasons[0].Rule == "0" && u.Reasons[0].Code != withheldCode {
+	if len(u.Reasons) > 0 && u.Reasons[0].Rule == "0" && u.Reasons[0].Code != withheldCode && u.Reasons[0].Code != goesOnCode {
 		return policies.Decision{}, "", consent.Errorf(consent.WrongState, "the gateway refused to decide then (%s); there is nothing to make again", u.Reasons[0].Code)
 	}
 	recs := make([]policies.Record, len(in.Consents))

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 
@@ -60,6 +61,7 @@ type View struct {
 	// Refused says why nothing may be permitted on this view: ErrPending, or the replica is stale. Such a view is not counted
 	// as a reader; it is there so that the denial can be put on record.
 	Refused error
+	taken   []consent.Uint64 // of these consents, a use is taken already
 	cut     func()
 	gone    bool // it left
 
@@ -234,7 +236,23 @@ func (v *View) left(seq consent.Uint64) *consent.Uint64 {
 		return nil
 	}
 	left := most - min(most, consent.Uint64(v.s.permits[seq]))
+	if slices.Contains(v.taken, seq) { // the one that this reader goes on with
+		left++
+	}
 	return &left
+}
+
+// GoOn makes the decision part of an answer that has taken a use of each of these consents already: it takes none again.
+func (v *View) GoOn(taken []consent.Uint64) { v.taken = taken }
+
+// Counted are those of these consents that limit their uses.
+func (v *View) Counted(seqs []consent.Uint64) (counted []consent.Uint64) {
+	for _, seq := range seqs {
+		if _, limited := v.hot.maxUses[seq]; limited {
+			counted = append(counted, seq)
+		}
+	}
+	return counted
 }
 
 // Limited reports whether any consent in force limits its uses.
@@ -252,7 +270,7 @@ func (v *View) Reserve(seqs []consent.Uint64) bool {
 	for _, seq := range seqs {
 		most, limited := v.hot.maxUses[seq]
 		switch {
-		case !limited:
+		case !limited || slices.Contains(v.taken, seq):
 		case v.s.permits[seq] >= uint64(most):
 			return false
 		default:

@@ -28,6 +28,7 @@ func many(t testing.TB) *httptest.Server {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
+		w.Header().Set("Content-Type", "application/fhir+json")
 		pad := strings.Repeat("x", 1000)
 		_, _ = io.WriteString(w, `{"resourceType":"Bundle","type":"searchset","entry":[`)
 		for i := range n {

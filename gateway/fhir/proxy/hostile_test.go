@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -122,6 +123,24 @@ func TestTotalsAndLinks(t *testing.T) {
 	}
 }
 
+// TestLimitedUses wants an answer of any size to be one use of a consent that limits them.
+func TestLimitedUses(t *testing.T) {
+	f := newFront(t, many(t).URL, nil)
+	c := consents()
+	c.MaxUses = 2
+	m := f.alice.Grant(c)
+	if _, err := f.me.Submit(context.Background(), m); err != nil {
+		t.Fatal(err)
+	}
+	f.alice.Moved(m)
+	for _, n := range []int{600, 300, 0} {
+		got := f.ask(http.MethodGet, "Observation?_count="+strconv.Itoa(max(n, 1)), "")
+		if got.status != http.StatusOK || len(got.bundle.Entry) != n {
+			t.Errorf("%d of %d resources", len(got.bundle.Entry), n)
+		}
+	}
+}
+
 // TestNeverPassedOn wants what cannot be enforced to be refused before the server hears of it.
 func TestNeverPassedOn(t *testing.T) {
 	h := newHostile(t)
@@ -131,7 +150,14 @@ func TestNeverPassedOn(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		{http.MethodPost, "", `{"resourceType":"Bundle","type":"batch"}`, http.StatusNotImplemented},
+		{http.MethodPost, "", `{"resourceType":"Bundle","type":"collection"}`, http.StatusBadRequest},
+		{http.MethodPost, "", `{"resourceType":"Bundle","type":"batch","type":"transaction"}`, http.StatusBadRequest},
+		{http.MethodPost, "", `[]`, http.StatusBadRequest},
+		{http.MethodPost, "?_format=json", `{"resourceType":"Bundle","type":"batch"}`, http.StatusNotImplemented},
+		{http.MethodPut, "Observation/a?code=x", `{}`, http.StatusNotImplemented},
+		{http.MethodGet, "Observation/..%2f..", "", http.StatusNotImplemented},
+		{http.MethodPost, "Observation", observation("a", `,"encounter":{"reference":"Encounter?identifier=x"}`), http.StatusBadRequest},
+		{http.MethodPost, "Observation", `{"resourceType":"Observation","resourceType":"Observation"}`, http.StatusBadRequest},
 		{http.MethodPost, "$graphql", `{}`, http.StatusNotImplemented},
 		{http.MethodGet, "$graphql?query=x", "", http.StatusNotImplemented},
 		{http.MethodGet, "Patient/alice/$graphql", "", http.StatusNotImplemented},

@@ -25,8 +25,20 @@ type item struct {
 	known    bool // whose data it is can be told
 	device   bool
 	flows    bool
-	hidden   bool  // decided, and not to be written
-	entry    entry // that it came in
+	hidden   bool   // decided, and not to be written
+	scope    string // of the interaction that it is for
+	ask      ask    // and what that wants of it
+	entry    entry  // that it came in
+}
+
+// look reads a resource for the interaction under way.
+func (x *exchange) look(raw []byte) (*item, error) {
+	it, err := x.p.look(raw)
+	if err != nil {
+		return nil, err
+	}
+	it.scope, it.ask = x.act.scope, x.act.ask
+	return it, nil
 }
 
 // look reads a resource: what rules can ask about it, its labels, whose it is. One with a name twice in an object, or that is no
@@ -47,12 +59,11 @@ func (p *Proxy) look(raw []byte) (*item, error) {
 	}
 	it.typ, it.id = self.Type, self.ID
 	it.subjects, it.known = p.subjects(it.root)
-	it.known = it.known && logical.MatchString(it.id)
 	_, refers := it.root["device"]
 	it.device = minimise.IsDevice(self, refers)
 	it.parts = []policies.Resource{self}
-	contained, _ := it.root["contained"].([]any) //nolint:errcheck // none
-	if len(contained) >= maxParts {
+	contained, list := it.root["contained"].([]any)
+	if !list && it.root["contained"] != nil || embeds(it.root) || len(contained) >= maxParts {
 		return nil, errContained
 	}
 	for _, c := range contained {
@@ -93,13 +104,16 @@ func (p *Proxy) contained(it *item, v any) error {
 	if err != nil {
 		return err
 	}
+	if embeds(root) || root["contained"] != nil {
+		return errContained
+	}
 	self := &it.parts[0]
 	if slices.Contains(public, r.Type) {
 		self.Codes = append(self.Codes, r.Codes...)
 		it.refer(p, root)
 		return nil
 	}
-	if r.Type == "Patient" || slices.Contains(whole, r.Type) || root["contained"] != nil {
+	if r.Type == "Patient" || slices.Contains(whole, r.Type) {
 		it.known = false
 	}
 	r.ID = self.ID + "#" + strings.TrimPrefix(r.ID, "#")
@@ -110,6 +124,33 @@ func (p *Proxy) contained(it *item, v any) error {
 	it.parts = append(it.parts, r)
 	it.refer(p, root)
 	return nil
+}
+
+// embeds reports whether there is a resource in a resource where FHIR has none: what is in it would go out undecided.
+func embeds(root map[string]any) bool {
+	var within func(v any) bool
+	within = func(v any) bool {
+		switch v := v.(type) {
+		case []any:
+			return slices.ContainsFunc(v, within)
+		case map[string]any:
+			if _, ok := v["resourceType"]; ok {
+				return true
+			}
+			for _, x := range v {
+				if within(x) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for name, x := range root {
+		if name != "contained" && within(x) {
+			return true
+		}
+	}
+	return false
 }
 
 // refer adds the patients that a contained resource refers to.
@@ -129,7 +170,7 @@ func (x *exchange) release(it *item) (out []byte, needed bool, err error) {
 	if !needs {
 		return nil, false, nil
 	}
-	out, _, err = minimise.Ask{Elements: x.act.ask.Elements, Summary: x.act.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
+	out, _, err = minimise.Ask{Elements: it.ask.Elements, Summary: it.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
 	if err != nil {
 		return nil, false, err
 	}
@@ -159,7 +200,7 @@ func (it *item) untold() (out []consent.Coding) {
 
 // inScope reports whether a scope allows this very resource.
 func (x *exchange) inScope(it *item) bool {
-	return x.who.scopes.Allows(x.act.scope, it.typ, func(p scope.Param) bool { return matches(it.root, p) })
+	return x.who.scopes.Allows(it.scope, it.typ, func(p scope.Param) bool { return matches(it.root, p) })
 }
 
 // tokens are the parameters of scopes that are understood here, and the elements that they search. Any other matches nothing, so

@@ -94,6 +94,7 @@ type bundle struct {
 	Link         []struct{ Relation, URL string }
 	Entry        []struct {
 		FullURL  string
+		Response struct{ Status, ETag, Location string }
 		Resource struct {
 			ResourceType, ID string
 			Meta             struct{ Tag, Security []consent.Coding }

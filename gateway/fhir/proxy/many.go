@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/volens-ledger/volens/gateway/api"
@@ -15,8 +17,8 @@ import (
 const upstreamTimeout = 30 * time.Second
 
 // many answers with a Bundle: a search, the history of one resource, everything of a patient.
-func (x *exchange) many() error {
-	out := &bundleWriter{x: x}
+func (x *exchange) many(out *bundleWriter) error {
+	x.now = nil
 	if x.act.kind == history {
 		now, err := x.fetch(x.act.typ + "/" + x.act.id)
 		if err != nil {
@@ -99,8 +101,8 @@ func (x *exchange) item(e entry) *item {
 	if len(e.Resource) == 0 {
 		return nil
 	}
-	it, err := x.p.look(e.Resource)
-	if err != nil || !it.known {
+	it, err := x.look(e.Resource)
+	if err != nil || !it.known || !logical(it.id) {
 		return nil
 	}
 	if x.act.kind == history && (it.typ != x.act.typ || it.id != x.act.id) {
@@ -118,7 +120,10 @@ func (x *exchange) get(path string) (io.ReadCloser, error) {
 	}
 	switch res.StatusCode {
 	case http.StatusOK:
-		return res.Body, nil
+		if plainJSON(res.Header) {
+			return res.Body, nil
+		}
+		err = errUpstream
 	case http.StatusNotFound, http.StatusGone:
 		err = errAbsent
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
@@ -128,6 +133,13 @@ func (x *exchange) get(path string) (io.ReadCloser, error) {
 	}
 	_ = res.Body.Close() //nolint:errcheck // not read
 	return nil, err
+}
+
+// plainJSON reports whether an answer says of itself that it is JSON, as it was asked for and not compressed.
+func plainJSON(h http.Header) bool {
+	encoding := h.Get("Content-Encoding")
+	typ, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && strings.HasSuffix(typ, "json") && (encoding == "" || encoding == "identity")
 }
 
 func (x *exchange) send(method, path string, body io.Reader) (*http.Response, error) {
@@ -144,8 +156,8 @@ func (x *exchange) send(method, path string, body io.Reader) (*http.Response, er
 		req.Header.Set("Content-Type", fhirJSON)
 		req.Header.Set("Prefer", "return=minimal")
 	}
-	if match := x.r.Header.Get("If-Match"); match != "" && method != http.MethodGet {
-		req.Header.Set("If-Match", match)
+	if x.act.match != "" && method != http.MethodGet {
+		req.Header.Set("If-Match", x.act.match)
 	}
 	res, err := x.p.cfg.Client.Do(req)
 	if err != nil {
@@ -216,9 +228,21 @@ func (x *exchange) wouldFlow(it *item) bool {
 // bundleWriter writes a Bundle as it comes to be. Nothing is written before the first window is decided and on record.
 type bundleWriter struct {
 	x       *exchange
+	typ     string // of the Bundle
+	before  string // what stands before it
 	began   bool
 	entries int
 	out     []byte // not yet written
+	wrote   bool
+}
+
+// bundle begins the answer to the interaction under way.
+func (x *exchange) bundle() *bundleWriter {
+	typ := "searchset"
+	if x.act.kind == history {
+		typ = "history"
+	}
+	return &bundleWriter{x: x, typ: typ}
 }
 
 // maxUnwritten is how much of an answer is gathered before it is written, in bytes.
@@ -261,6 +285,7 @@ func (b *bundleWriter) write() error {
 	if len(b.out) == 0 {
 		return nil
 	}
+	b.wrote = true
 	err := b.x.write(b.out)
 	b.out = b.out[:0]
 	return err
@@ -271,22 +296,24 @@ func (b *bundleWriter) begin() {
 		return
 	}
 	b.began = true
-	typ := "searchset"
-	if b.x.act.kind == history {
-		typ = "history"
-	}
 	b.x.w.Header().Set("Content-Type", fhirJSON)
-	b.out = append(b.out, `{"resourceType":"Bundle","type":"`+typ+`"`...)
+	b.out = append(b.out, b.before+`{"resourceType":"Bundle","type":"`+b.typ+`"`...)
 }
 
-func (b *bundleWriter) entry(it *item, resource []byte) {
+// next begins an entry.
+func (b *bundleWriter) next() {
 	b.begin()
 	before := `,"entry":[`
 	if b.entries > 0 {
 		before = ","
 	}
 	b.entries++
-	b.out = appendEntry(append(b.out, before...), b.x.p.base, it.typ+"/"+it.id, &it.entry, resource)
+	b.out = append(b.out, before...)
+}
+
+func (b *bundleWriter) entry(it *item, resource []byte) {
+	b.next()
+	b.out = appendEntry(b.out, b.x.p.base, it.typ+"/"+it.id, &it.entry, resource)
 }
 
 // end closes the Bundle. It has no total: that of the server counts what does not flow.
@@ -313,5 +340,5 @@ func (x *exchange) self() string {
 	if x.act.page != "" {
 		return x.p.base + "/?_page=" + x.act.page
 	}
-	return x.p.base + "/" + x.asked
+	return x.p.base + "/" + x.act.asked
 }

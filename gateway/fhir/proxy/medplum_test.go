@@ -123,6 +123,7 @@ func TestMedplum(t *testing.T) {
 		t.Errorf("a history: %s", got.body)
 	}
 	f.writes(upstream)
+	f.bundles(upstream)
 
 	m := f.alice.RevokeAll()
 	if _, err := f.me.Submit(context.Background(), m); err != nil {
@@ -145,6 +146,29 @@ func names(h http.Header) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// bundles are batches, taken apart here, and transactions, which the server does or not as a whole.
+func (f *front) bundles(upstream string) {
+	t := f.t
+	t.Helper()
+	got := f.ask(http.MethodPost, "", asked("batch", "GET Observation/a", "GET Observation/s", "GET Observation?subject=Patient/alice", "POST Observation "+observation("x", "")))
+	if diff := cmp.Diff([]string{"200 OK Observation/a", "404 Not Found", "200 OK Bundle/", "201 Created"}, got.statuses()); diff != "" {
+		t.Fatalf("a batch: %s %s", diff, got.body)
+	}
+	id := strings.TrimPrefix(got.bundle.Entry[3].Response.Location, f.base+"/Observation/")
+	denied := f.ask(http.MethodPost, "", asked("transaction", "DELETE Observation/"+id, "DELETE Observation/s"))
+	if denied.status != http.StatusNotFound || there(t, upstream+"/Observation/"+id) != http.StatusOK {
+		t.Errorf("a transaction of which half is denied: %d %s", denied.status, denied.body)
+	}
+	got = f.ask(http.MethodPost, "", asked("transaction", "DELETE Observation/"+id, "POST Observation "+observation("x", "")))
+	if got.status != http.StatusOK || len(got.bundle.Entry) != 2 || there(t, upstream+"/Observation/"+id) == http.StatusOK {
+		t.Fatalf("a transaction: %d %s", got.status, got.body)
+	}
+	at := got.bundle.Entry[1].Response.Location
+	if got := f.ask(http.MethodDelete, at, ""); !strings.HasPrefix(at, f.base) || got.status >= http.StatusBadRequest {
+		t.Errorf("what was created at %q: %d", at, got.status)
+	}
 }
 
 // writes are governed by action, and by what is there as well as by what comes.

@@ -70,6 +70,10 @@ type issue struct {
 	Diagnostics string `json:"diagnostics"`
 }
 
+func (o *outcomeError) resource() *operationOutcome {
+	return &operationOutcome{"OperationOutcome", []issue{{"error", o.code, o.text}}}
+}
+
 func (o *outcomeError) write(w http.ResponseWriter) {
 	h := w.Header()
 	for _, name := range []string{"Etag", "Last-Modified", "Location"} {
@@ -79,7 +83,7 @@ func (o *outcomeError) write(w http.ResponseWriter) {
 	if o.challenge != "" {
 		h.Set("Www-Authenticate", o.challenge)
 	}
-	b, err := json.Marshal(operationOutcome{"OperationOutcome", []issue{{"error", o.code, o.text}}})
+	b, err := json.Marshal(o.resource())
 	if err != nil {
 		b = nil
 	}

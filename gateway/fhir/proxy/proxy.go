@@ -41,6 +41,7 @@ type Config struct {
 	Upstream      string // base URL of the FHIR server, e.g. http://localhost:8103/fhir/R4
 	Base          string // the proxy's own base URL, as clients see it
 	Authorization string // sent to the server, e.g. "Bearer ..."; the client's own is never passed on
+	Issuer        string // base URL of the node, whose tokens are taken
 	Version       minimise.Version
 	Auth          *auth.Service
 	Access        Decider
@@ -117,13 +118,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // exchange is one request and its answer.
 type exchange struct {
-	p     *Proxy
-	w     http.ResponseWriter
-	r     *http.Request
-	act   interaction
-	who   requester
-	asked string // path and query below the base
-	now   *item  // of a history: the present version
+	p   *Proxy
+	w   http.ResponseWriter
+	r   *http.Request
+	act interaction
+	who requester
+	now *item // of a history: the present version
 
 	mu    sync.Mutex
 	ended bool // by a revocation
@@ -163,8 +163,11 @@ func (x *exchange) serve() error {
 	if x.act, err = x.p.read(x.r); err != nil {
 		return err
 	}
-	if x.act.kind == capabilities {
+	switch x.act.kind { //nolint:exhaustive // the others need a token
+	case capabilities:
 		return x.capabilities()
+	case smart:
+		return x.smart()
 	}
 	if x.who, err = x.p.admit(x.r); err != nil {
 		return err
@@ -179,15 +182,11 @@ func (x *exchange) serve() error {
 
 // enforce answers a request that is read, of somebody who is known.
 func (x *exchange) enforce() error {
-	if !x.who.scopes.May(x.act.scope, x.act.typ) {
-		return errScope
+	if x.act.kind == batch {
+		return x.together()
 	}
-	if err := x.act.checkParams(x.p.cfg.Needs, x.who.purpose); err != nil {
+	if err := x.check(); err != nil {
 		return err
-	}
-	x.asked = x.act.path
-	if q := x.act.query.Encode(); q != "" {
-		x.asked += "?" + q
 	}
 	switch x.act.kind {
 	case readOne, readVersion:
@@ -195,21 +194,33 @@ func (x *exchange) enforce() error {
 	case create, update, remove:
 		return x.change()
 	case search, history, everything:
-		return x.many()
-	case capabilities, nextPage:
+		return x.many(x.bundle())
+	case capabilities, smart, nextPage, batch:
 	}
 	return errUnsupported
+}
+
+// check reports whether an interaction is in scope and may be asked this way.
+func (x *exchange) check() error {
+	if !x.who.scopes.May(x.act.scope, x.act.typ) {
+		return errScope
+	}
+	if err := x.act.checkParams(x.p.cfg.Needs, x.who.purpose); err != nil {
+		return err
+	}
+	x.act.asked = x.act.path
+	if q := x.act.query.Encode(); q != "" {
+		x.act.asked += "?" + q
+	}
+	return nil
 }
 
 // fail answers with an OperationOutcome. When something was written already the connection is cut: what came so far must not
 // pass for a whole answer.
 func (x *exchange) fail(err error) {
-	o := new(outcomeError)
-	if !errors.As(err, &o) {
-		o = outcomeOf(err)
-		if o.status >= http.StatusInternalServerError {
-			x.p.cfg.Log.Warn("a FHIR request failed", slog.String("interaction", string(x.act.kind)), slog.String("error", err.Error()))
-		}
+	o := outcomeFor(err)
+	if !errors.Is(err, o) && o.status >= http.StatusInternalServerError {
+		x.p.cfg.Log.Warn("a FHIR request failed", slog.String("interaction", string(x.act.kind)), slog.String("error", err.Error()))
 	}
 	if x.wrote {
 		panic(http.ErrAbortHandler)

@@ -27,6 +27,8 @@ const (
 	search       kind = "search"
 	everything   kind = "everything"
 	nextPage     kind = "page"
+	smart        kind = "smart-configuration"
+	batch        kind = "batch" // and transaction
 	create       kind = "create"
 	update       kind = "update"
 	remove       kind = "delete"
@@ -41,17 +43,23 @@ type interaction struct {
 	version string
 	path    string // below the base, as it goes to the server
 	query   url.Values
+	asked   string // path and query, as they were asked for
 	ask     ask
 	page    string // sealed
+	match   string // If-Match of a change
+	body    []byte // of a change, when it is read
 }
 
 var (
 	typeName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,63}$`)
-	logical  = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+	idForm   = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
 )
 
-// read says what a request is. What is not listed here is not passed on: operations, batches, GraphQL, conditional writes,
-// histories of a type or of everything, patches.
+// logical reports whether a text is a FHIR id. Those that lead elsewhere in a path are none here.
+func logical(s string) bool { return idForm.MatchString(s) && s != "." && s != ".." }
+
+// read says what a request is. What is not listed here is not passed on: operations, GraphQL, conditional writes, histories of a
+// type or of everything, patches.
 func (p *Proxy) read(r *http.Request) (interaction, error) {
 	prefix := ""
 	if u, err := url.Parse(p.base); err == nil {
@@ -74,11 +82,14 @@ func (p *Proxy) read(r *http.Request) (interaction, error) {
 	case http.MethodGet, http.MethodHead:
 		return reading(parts, query)
 	case http.MethodPost:
+		if len(parts) == 0 && len(query) == 0 {
+			return interaction{kind: batch}, nil
+		}
 		if len(parts) == 2 && parts[1] == "_search" {
 			return posted(r, parts[0], query)
 		}
 	}
-	return writing(r, parts, query)
+	return writing(r.Method, parts, query, conditions{none: r.Header.Get("If-None-Exist"), match: r.Header.Get("If-Match")})
 }
 
 func reading(parts []string, query url.Values) (interaction, error) {
@@ -87,11 +98,15 @@ func reading(parts []string, query url.Values) (interaction, error) {
 		a.kind, a.page = nextPage, query.Get("_page")
 		return a, nil
 	}
-	if a.path == "metadata" {
+	switch a.path {
+	case "metadata":
 		a.kind = capabilities
 		return a, nil
+	case ".well-known/smart-configuration":
+		a.kind = smart
+		return a, nil
 	}
-	if len(parts) == 0 || !typeName.MatchString(parts[0]) || len(parts) > 1 && !logical.MatchString(parts[1]) {
+	if len(parts) == 0 || !typeName.MatchString(parts[0]) || len(parts) > 1 && !logical(parts[1]) {
 		return a, errUnsupported
 	}
 	a.typ = parts[0]
@@ -126,7 +141,7 @@ func (a *interaction) instance(rest []string) bool {
 		return true
 	case 2:
 		a.kind, a.scope, a.version = readVersion, scope.Vread, rest[1]
-		return rest[0] == "_history" && logical.MatchString(rest[1])
+		return rest[0] == "_history" && logical(rest[1])
 	}
 	return false
 }
@@ -153,22 +168,25 @@ func posted(r *http.Request, typ string, query url.Values) (interaction, error) 
 	return reading([]string{typ}, query)
 }
 
-func writing(r *http.Request, parts []string, query url.Values) (interaction, error) {
-	a := interaction{path: strings.Join(parts, "/"), query: query}
-	conditional := r.Header.Get("If-None-Exist") != "" || len(query) > 0
+// conditions are headers, or members of a batch's request, on which a change depends.
+type conditions struct{ none, match string }
+
+func writing(method string, parts []string, query url.Values, on conditions) (interaction, error) {
+	a := interaction{path: strings.Join(parts, "/"), query: query, match: on.match}
+	conditional := on.none != "" || len(query) > 0
 	if len(parts) == 0 || !typeName.MatchString(parts[0]) || conditional {
 		return a, errUnsupported
 	}
 	a.typ = parts[0]
-	if r.Method == http.MethodPost && len(parts) == 1 {
+	if method == http.MethodPost && len(parts) == 1 {
 		a.kind, a.scope = create, scope.Create
 		return a, nil
 	}
-	if len(parts) != 2 || !logical.MatchString(parts[1]) {
+	if len(parts) != 2 || !logical(parts[1]) {
 		return a, errUnsupported
 	}
 	a.id = parts[1]
-	switch r.Method {
+	switch method {
 	case http.MethodPut:
 		a.kind, a.scope = update, scope.Update
 	case http.MethodDelete:
@@ -212,7 +230,7 @@ func (p *Proxy) admit(r *http.Request) (requester, error) {
 		purpose: consent.Coding{System: policies.SystemPurpose, Code: r.Header.Get(PurposeHeader)}, emergency: r.Header.Get(EmergencyHeader),
 		requestID: r.Header.Get("X-Request-Id"), custodian: who.Has("custodian"),
 	}
-	out.Requester = access.Requester{Member: who.Member, Channel: "fhir", Client: r.RemoteAddr, Part: true}
+	out.Requester = access.Requester{Member: who.Member, Channel: "fhir", Client: r.RemoteAddr, Part: true, Response: new(access.Response)}
 	for _, role := range who.Roles() {
 		out.Roles = append(out.Roles, string(role))
 	}

@@ -30,7 +30,7 @@ func (p *Proxy) subjects(root map[string]any) (ids []string, known bool) {
 		return nil, false
 	}
 	if typ == "Patient" {
-		return []string{id}, logical.MatchString(id)
+		return []string{id}, logical(id)
 	}
 	if refs, named := directly(root); named {
 		for _, ref := range refs {
@@ -105,7 +105,7 @@ func (p *Proxy) patient(ref string) (id string, ok bool) {
 	}
 	rest, ok := strings.CutPrefix(ref, "Patient/")
 	id, version, versioned := strings.Cut(rest, "/_history/")
-	if !ok || !logical.MatchString(id) || versioned && !logical.MatchString(version) {
+	if !ok || !logical(id) || versioned && !logical(version) {
 		return "", false
 	}
 	return id, true

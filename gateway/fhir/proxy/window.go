@@ -24,15 +24,21 @@ const (
 	maxBytes = 4 << 20
 )
 
-// fits reports whether one more resource does. One that does not fit an empty window fits none.
-func (w *window) fits(it *item) bool {
-	return w.parts+len(it.parts) <= maxParts && (len(w.items) == 0 || w.bytes+len(it.raw) <= maxBytes)
+// fits reports whether resources do that are decided together. What does not fit an empty window fits none.
+func (w *window) fits(its ...*item) bool {
+	parts, bytes := w.parts, w.bytes
+	for _, it := range its {
+		parts, bytes = parts+len(it.parts), bytes+len(it.raw)
+	}
+	return parts <= maxParts && (len(w.items) == 0 || bytes <= maxBytes)
 }
 
-func (w *window) add(it *item) {
-	w.items = append(w.items, it)
-	w.parts += len(it.parts)
-	w.bytes += len(it.raw)
+func (w *window) add(its ...*item) {
+	for _, it := range its {
+		w.items = append(w.items, it)
+		w.parts += len(it.parts)
+		w.bytes += len(it.raw)
+	}
 }
 
 // done ends the decisions of a window, when what it let through was written.

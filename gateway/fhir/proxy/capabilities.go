@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
+
+	"github.com/volens-ledger/volens/gateway/api"
+)
+
+// capabilities answers with what the server can do, less what the proxy does not pass on.
+func (x *exchange) capabilities() error {
+	body, err := x.get(x.act.path)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // only read
+	var c map[string]any
+	if err := json.NewDecoder(io.LimitReader(body, maxEntry)).Decode(&c); err != nil || text(c["resourceType"]) != "CapabilityStatement" {
+		return errUpstream
+	}
+	c["implementation"] = map[string]any{"description": "A FHIR server behind Volens: only what patients permit", "url": x.p.base}
+	rests, _ := c["rest"].([]any) //nolint:errcheck // none
+	for _, v := range rests {
+		if rest, ok := v.(map[string]any); ok {
+			prune(rest)
+			rest["security"] = x.p.security()
+		}
+	}
+	out, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Content-Type", fhirJSON)
+	return x.write(bytes.ReplaceAll(out, []byte(x.p.upstream.String()), []byte(x.p.base)))
+}
+
+// offered are the interactions with a type that are passed on.
+var offered = []string{"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
+
+func prune(rest map[string]any) {
+	whole, _ := rest["interaction"].([]any) //nolint:errcheck // none
+	rest["interaction"] = []any{map[string]any{"code": "batch"}}
+	if slices.ContainsFunc(whole, func(v any) bool { return codeOf(v) == "transaction" }) {
+		rest["interaction"] = []any{map[string]any{"code": "batch"}, map[string]any{"code": "transaction"}}
+	}
+	for _, name := range []string{"operation", "compartment", "searchParam"} {
+		delete(rest, name)
+	}
+	resources, _ := rest["resource"].([]any) //nolint:errcheck // none
+	for _, v := range resources {
+		r, ok := v.(map[string]any)
+		if !ok {
+			continue
+		}
+		delete(r, "operation")
+		for _, name := range []string{"conditionalCreate", "conditionalUpdate", "conditionalDelete", "conditionalRead"} {
+			delete(r, name)
+		}
+		interactions, _ := r["interaction"].([]any) //nolint:errcheck // none
+		r["interaction"] = slices.DeleteFunc(interactions, func(v any) bool {
+			return !slices.Contains(offered, codeOf(v))
+		})
+		if text(r["type"]) == "Patient" {
+			r["operation"] = []any{map[string]any{"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}}
+		}
+	}
+}
+
+func codeOf(v any) string {
+	m, _ := v.(map[string]any) //nolint:errcheck // none
+	return text(m["code"])
+}
+
+// security says how to sign in, in place of what the server says of itself.
+func (p *Proxy) security() map[string]any {
+	return map[string]any{
+		"service": []any{map[string]any{"coding": []any{map[string]any{
+			"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR",
+		}}}},
+		"extension": []any{map[string]any{
+			"url":       "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+			"extension": []any{map[string]any{"url": "token", "valueUri": p.cfg.Issuer + api.PathToken}},
+		}},
+		"description": "SMART Backend Services at the node behind this proxy, and the header " + PurposeHeader + " with every request.",
+	}
+}
+
+// smart is the discovery document of SMART App Launch. Only backend services are offered: nobody signs in here as a patient, who sees
+// her records at her wallet and permits by signed consents.
+func (x *exchange) smart() error {
+	out, err := json.Marshal(map[string]any{
+		"issuer": x.p.cfg.Issuer, "token_endpoint": x.p.cfg.Issuer + api.PathToken,
+		"grant_types_supported":                            []string{"client_credentials"},
+		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"ES256", "ES384", "RS384", "ES256K"},
+		"scopes_supported":                                 []string{"system/*.cruds", "system/*.read", "system/*.write", "user/*.cruds"},
+		"capabilities":                                     []string{"client-confidential-asymmetric", "permission-user", "permission-v1", "permission-v2"},
+	})
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Content-Type", "application/json")
+	return x.write(out)
+}
