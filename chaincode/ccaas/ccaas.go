@@ -90,6 +90,8 @@ func (c *Contract) call(stub Stub, function string, args []string) (any, error) 
 		return c.submit(stub, true)
 	case wire.Withdraw:
 		return c.submit(stub, false)
+	case wire.TakeOver:
+		return c.takeOver(stub)
 	case wire.State:
 		return query(args, stub.GetMultipleStates)
 	case wire.Genesis:

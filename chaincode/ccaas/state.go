@@ -3,6 +3,7 @@ package ccaas
 import (
 	"errors"
 
+	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
@@ -42,6 +43,22 @@ func (s *state) ledger() (consent.Hash, error) {
 		return consent.Hash{}, consent.Errorf(consent.Internal, "read the genesis: %w", err)
 	}
 	return g.Ledger, nil
+}
+
+// whole refuses everything while a closed ledger is being taken over: what is there so far is the past.
+func (s *state) whole() error {
+	b := s.known[wire.TakenKey]
+	if b == nil {
+		return nil
+	}
+	var t wire.Taken
+	if err := consent.Decode(b, &t); err != nil {
+		return consent.Errorf(consent.Internal, "read how far the ledger was taken over: %w", err)
+	}
+	if t.Size < t.Of {
+		return consent.Errorf(consent.Unavailable, "the ledger is being taken over: %d leaves of %d", t.Size, t.Of)
+	}
+	return nil
 }
 
 // run applies the contract to every message that is not refused yet. It ends because every round knows more keys, and a

@@ -30,7 +30,10 @@ func (c *Contract) submit(stub Stub, keep bool) (wire.Result, error) {
 		return wire.Result{}, err
 	}
 	st := state{stub: stub, known: map[string][]byte{}}
-	if err = st.fetch([]string{consent.GenesisKey()}); err != nil {
+	if err = st.fetch([]string{consent.GenesisKey(), wire.TakenKey}); err != nil {
+		return wire.Result{}, err
+	}
+	if err = st.whole(); err != nil {
 		return wire.Result{}, err
 	}
 	ledger, err := st.ledger()

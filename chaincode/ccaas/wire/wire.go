@@ -12,6 +12,8 @@ const (
 	// Withdraw is Submit for messages that take permission away (see Withdrawal). It writes no private value, so
 	// organisations that may not hold the custodian's records can endorse it.
 	Withdraw = "withdraw"
+	// TakeOver takes a Chunk of a closed ledger as transient data. It answers Taken.
+	TakeOver = "takeover"
 	// State answers the public values of the keys in its arguments, as Values.
 	State = "state"
 	// Bodies answers messages that this peer's collection holds, as Values: the first argument is the custodian, the others
@@ -28,6 +30,10 @@ const (
 	EventName = "volens"
 	// MaxBatch is the largest number of messages in one transaction.
 	MaxBatch = 256
+	// MaxLeaves is the largest number of leaves in one Chunk.
+	MaxLeaves = 1024
+	// TakenKey is the key of Taken in the public state.
+	TakenKey = "taken"
 	// MaxKeys is the largest number of keys in one query.
 	MaxKeys = 1000
 )
@@ -52,6 +58,26 @@ type Part struct {
 	Leaf    string // consent.Leaf's bytes
 	Kept    bool   // the message is in the custodian's collection
 	Message string // the message, when it speaks of no subject; else ""
+}
+
+// Chunk is consecutive leaves of a closed ledger that goes on here, the first of all being its genesis. A chunk is taken
+// whole or refused whole. Its private data is of one custodian.
+type Chunk struct {
+	Import  string // the authorities' message that names the whole; it is put on the ledger with the last leaf
+	First   consent.Uint64
+	Entries []Entry
+	Proof   []consent.Hash // RFC 6962 consistency proof: of the tree that ends with the chunk, in the whole; none for the last chunk
+}
+
+// Entry is a leaf of the closed ledger with its message in consent.Message's canonical form, "" where an erasure took it.
+type Entry struct{ Leaf, Message string }
+
+// Taken is how far a closed ledger was taken over. Until Size is Of, nothing else is accepted.
+type Taken struct {
+	Import consent.Hash // commitment of the Import, which the first chunk named
+	Size   consent.Uint64
+	Of     consent.Uint64
+	Peaks  []consent.Hash // roots of the complete subtrees that the leaves so far make, the largest first
 }
 
 // Values answers a query, in the order of its arguments; "" stands for what is not there.
