@@ -1,4 +1,4 @@
-// Package cli is Volens on the command line for those who are not the operator: patients (wallet, consent, uses),
+// Package cli is Volens on the command line for those who are not the operator: patients (wallet, consent, document, uses),
 // requesters (access), custodians (custodian) and auditors (audit). Commands gives the cobra commands; the one binary,
 // cmd/volens, puts them beside its own.
 //
@@ -58,10 +58,10 @@ type app struct {
 	member, key, keyID string
 }
 
-// Commands returns the commands: wallet, consent, uses, access, custodian and audit.
+// Commands returns the commands: wallet, consent, document, uses, access, custodian and audit.
 func Commands(env Env) []*cobra.Command {
 	return []*cobra.Command{
-		walletCommand(env), consentCommand(env), usesCommand(env), accessCommand(env), custodianCommand(env), auditCommand(env),
+		walletCommand(env), consentCommand(env), documentCommand(env), usesCommand(env), accessCommand(env), custodianCommand(env), auditCommand(env),
 	}
 }
 

@@ -33,14 +33,19 @@ func (a *app) putAndShow(ctx context.Context, p *person, body func(l consent.Lin
 
 // showSigned prints a message whose receipt was proved.
 func (a *app) showSigned(m consent.Message, r network.Receipt) error {
-	s := signed{Type: consent.TypeOf(m.Body), Position: r.Position, Commitment: r.Commitment, Time: r.Time, Proved: true}
-	if b, ok := m.Body.(consent.SubjectBody); ok {
-		s.Seq = b.Link().Seq
-	}
+	s := signedOf(m, r)
 	return a.show(s, func(out io.Writer) {
 		printf(out, "%s %d is on the ledger: position %d, commitment %s\n  the receipt is proved in a checkpoint that the pinned key signed\n",
 			s.Type, s.Seq, s.Position, s.Commitment)
 	})
+}
+
+func signedOf(m consent.Message, r network.Receipt) signed {
+	s := signed{Type: consent.TypeOf(m.Body), Position: r.Position, Commitment: r.Commitment, Time: r.Time, Proved: true}
+	if b, ok := m.Body.(consent.SubjectBody); ok {
+		s.Seq = b.Link().Seq
+	}
+	return s
 }
 
 func (a *app) consentGive() *cobra.Command {

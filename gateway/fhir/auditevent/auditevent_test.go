@@ -90,6 +90,13 @@ func uses() []proof.Use {
 		change(func(u *proof.Use) { u.Kind, u.Actors = proof.Replay, []string{"Practitioner/aurel"} }),
 		change(func(u *proof.Use) { u.Kind = "enrolment" }),
 		change(func(u *proof.Use) { u.Kind = "request" }),
+		change(func(u *proof.Use) {
+			u.Kind, u.Resources = proof.Decision, []string{"DocumentReference/" + consent.Hash{1}.String()}
+		}),
+		change(func(u *proof.Use) { u.Kind, u.Requester = "deposit", "" }),
+		change(func(u *proof.Use) { u.Kind, u.Requester, u.Delegation = "deposit", "", "7" }),
+		change(func(u *proof.Use) { u.Kind, u.Requester, u.Delegation = "removal", "", "7" }),
+		change(func(u *proof.Use) { u.Kind, u.Requester = "removal", "" }),
 		change(func(u *proof.Use) { u.Kind = "something of later" }),
 	}
 }

@@ -5,6 +5,8 @@
 //	a look at records, a replay       PatientRead                rest, read
 //	records that left as a file       PrivacyDisclosure.Source   DCM 110106, disclose
 //	an enrolment, a request           PatientCreate              rest, create
+//	a document put down               PatientCreate              rest, create
+//	a document taken away             PatientDelete              rest, delete
 //
 // BALP is written for R4. R5 events say the same in R5's elements, by HL7's own map between the releases.
 package auditevent

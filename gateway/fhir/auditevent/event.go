@@ -135,15 +135,21 @@ func Of(u proof.Use, index consent.Uint64, o Origin) Event {
 		return e
 	case proof.Export:
 		e.form("PrivacyDisclosure.Source", Coding{dcm, "110106"}, Coding{"http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle", "disclose"}, "R")
-		e.between(u, o, "110152", "110153")
-	case "enrolment", "request":
+		e.between(u, o, one(dcm, "110152"), one(dcm, "110153"), true)
+	case "enrolment", "request", "deposit":
 		e.form("PatientCreate", Coding{rest, "rest"}, Coding{actions, "create"}, "C")
-		e.between(u, o, "110153", "110152")
+		e.between(u, o, one(dcm, "110153"), one(dcm, "110152"), false)
+	case "removal":
+		e.form("PatientDelete", Coding{rest, "rest"}, Coding{actions, "delete"}, "D")
+		e.between(u, o, one(dcm, "110150"), one("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian"), false)
 	default:
 		e.form("PatientRead", Coding{rest, "rest"}, Coding{actions, "read"}, "R")
-		e.between(u, o, "110152", "110153")
+		e.between(u, o, one(dcm, "110152"), one(dcm, "110153"), true)
 	}
 	data := Entity{What: &Reference{Display: "records of consent and use"}, Type: &Coding{entities, "2"}, Role: &Coding{objects, "4"}}
+	if len(u.Resources) == 1 { // a document that was put down or taken away
+		data.What = &Reference{Reference: u.Resources[0]}
+	}
 	e.Entity = []Entity{patient, data}
 	return e
 }
@@ -175,12 +181,12 @@ func (e *Event) decision(u proof.Use, o Origin) {
 	}
 }
 
-// between fills in the two systems of a read, a disclosure or a creation, by their DICOM roles, and the person. In a creation
-// BALP knows the person by being the requestor, so the system that asked is none there.
-func (e *Event) between(u proof.Use, o Origin, asks, answers string) {
+// between fills in the two systems of a read, a disclosure, a creation or a deletion, by the roles that BALP gives them, and the
+// person. In a creation and a deletion BALP knows the person by being the requestor, so the system that asked is none there.
+func (e *Event) between(u proof.Use, o Origin, asks, answers *Concept, requestor bool) {
 	e.Agent = []Agent{
-		{Type: one(dcm, asks), Who: requester(u), Requestor: asks != "110153" && len(u.Actors) == 0, Network: network(u.Client)},
-		{Type: one(dcm, answers), Who: member(o.Custodian), Network: &Network{o.Server, "5"}},
+		{Type: asks, Who: requester(u), Requestor: requestor && len(u.Actors) == 0, Network: network(u.Client)},
+		{Type: answers, Who: member(o.Custodian), Network: &Network{o.Server, "5"}},
 	}
 	if len(u.Actors) > 0 {
 		e.Agent = append(e.Agent, Agent{
