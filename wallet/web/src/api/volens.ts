@@ -231,6 +231,17 @@ export interface UsesView {
   total: Uint64;
   checkpoint: { origin: string; size: Uint64; root: Hash; note: string };
   before: { size: Uint64; useSeq: Uint64 };
+  /** The ledger, which holds the consents; when it fails, state fails. Absent where it could not be checked. */
+  ledger?: LedgerView;
+}
+
+/** What this device proved of the ledger: its newest checkpoint, and that it holds the one seen before. */
+export interface LedgerView {
+  state: ProofState;
+  why?: string;
+  alarm?: "fork" | "rollback" | "proof";
+  size: Uint64;
+  before: Uint64;
 }
 
 export interface Uses {

@@ -313,6 +313,7 @@ export const en = {
     provedHow1: 'Each use has a place in a log that the hospital signs. Your device worked out the log’s fingerprint again and it fits.',
     provedHow2: 'Your uses are numbered and chained. The newest has number {{n, number}} and none before it is missing.',
     provedHow3: 'The log still holds all that your device saw last time.',
+    provedHow4: 'The ledger with your consents has {{n, number}} entries. It is signed, and it still holds all that your device saw.',
     limit: 'This covers uses that went through Volens. Data that left in another way cannot be seen here.',
     failedTitle: 'This list cannot be trusted',
     failed: 'A check failed on your device. Somebody may have changed the list. Call your hospital. Do not trust what is shown in red.',

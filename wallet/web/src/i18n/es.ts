@@ -320,6 +320,7 @@ export const es: Words = {
     provedHow1: "Cada uso tiene un lugar en un registro que firma el hospital. Su aparato calculó otra vez la huella del registro y coincide.",
     provedHow2: "Sus usos van numerados y encadenados. El último tiene el número {{n, number}} y no falta ninguno anterior.",
     provedHow3: "El registro aún contiene todo lo que su aparato vio la última vez.",
+    provedHow4: "El registro con sus permisos tiene {{n, number}} entradas. Está firmado y todavía contiene todo lo que su aparato vio.",
     limit: "Esto vale para los usos que pasaron por Volens. Los datos que salieron de otra forma no se ven aquí.",
     failedTitle: "No se puede confiar en esta lista",
     failed: "Una comprobación ha fallado en su aparato. Puede que alguien haya cambiado la lista. Llame a su hospital. No se fíe de lo que está en rojo.",

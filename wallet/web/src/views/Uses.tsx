@@ -90,6 +90,7 @@ function ProofBox({ view }: { view: UsesView }) {
           <li>{t("uses.provedHow1")}</li>
           <li>{t("uses.provedHow2", { n: Number(view.total) })}</li>
           <li>{t("uses.provedHow3")}</li>
+          {view.ledger !== undefined && <li>{t("uses.provedHow4", { n: Number(view.ledger.size) })}</li>}
         </ul>
         <p>{t("uses.limit")}</p>
       </Fold>

@@ -316,6 +316,15 @@ describe("a patient's day", () => {
     expect(view.state).toBe("failed");
     expect(view.entries.every((e) => e.state === "failed")).toBe(true);
     expect((await c.uses.last(HANDLE))?.state).toBe("failed");
+    expect(view.ledger).toBeUndefined();
+  });
+
+  it("tells a ledger that shows another history", async () => {
+    const v = vectors<{ second: { statement: { checkpoint: string } } }>("gateway/uses/testdata/vectors.json");
+    const answers: unknown[] = [problem(409, "conflict"), { checkpoint: "nonsense", consistency: null }];
+    const { c } = await enrolled({ "/v1/me/uses": () => ({ ...v.second.statement, since: "0", consistency: [] }), "/v1/ledger/checkpoint": () => answers.shift() });
+    expect((await c.uses.sync(HANDLE)).ledger).toMatchObject({ state: "failed", alarm: "rollback" });
+    expect((await c.uses.sync(HANDLE)).ledger).toMatchObject({ state: "failed", alarm: "proof" });
   });
 });
 

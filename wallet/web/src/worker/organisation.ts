@@ -4,8 +4,8 @@ import type { Call } from "../api/http.ts";
 import type { CheckpointView, Organisation } from "../api/volens.ts";
 import type { Access, Asked, AskedFor, ConsentEntry, Enrolled, Session } from "../api/wire.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
+import { checkGrown } from "../core/grown.ts";
 import { formatInvitation } from "../core/invitation.ts";
-import { checkConsistency } from "../core/merkle.ts";
 import { commitment, messageOf, textHash } from "../core/message.ts";
 import { type Checkpoint, openCheckpoint, parseVerifier } from "../core/note.ts";
 import { TiledTree } from "../core/tiles.ts";
@@ -122,12 +122,9 @@ async function checkpoint(cx: Context, log: "ledger" | "uses", get: (path: strin
 
 async function grown(cp: Checkpoint, before: Mark | undefined, fetchTile: (path: string) => Promise<Uint8Array>): Promise<void> {
   const had = BigInt(before?.size ?? "0");
-  if (before === undefined || had === 0n) {
-    return;
+  const proof = had === 0n || had >= cp.size ? [] : await new TiledTree(cp.size, fetchTile).consistency(had);
+  const fault = checkGrown(cp, before, proof);
+  if (fault !== undefined) {
+    fail(fault.kind, fault.why);
   }
-  if (had > cp.size) {
-    fail("rollback", `the log had ${had} entries and now has ${cp.size}`);
-  }
-  const proof = await new TiledTree(cp.size, fetchTile).consistency(had);
-  checkConsistency(proof, cp.size, cp.root, had, fromHex(before.root));
 }

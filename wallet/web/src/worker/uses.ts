@@ -1,6 +1,6 @@
 /** Who used the data: fetched whole, checked whole, and compared with what was seen before. */
 import { fail } from "../api/error.ts";
-import type { UseEntry, UsesView } from "../api/volens.ts";
+import type { LedgerView, UseEntry, UsesView } from "../api/volens.ts";
 import { toHex } from "../core/bytes.ts";
 import { parseVerifier } from "../core/note.ts";
 import { checkStatement, type Fault, type Finding, openUseCheckpoint, type Seen, type UseLog } from "../core/statement.ts";
@@ -8,6 +8,7 @@ import type { Entry, Handle, Member, Statement } from "../core/types.ts";
 import { useLeafHash } from "../core/use.ts";
 import type { Subject } from "../keys/book.ts";
 import type { Context } from "./context.ts";
+import { watchLedger } from "./ledger.ts";
 
 const PAGE = 1000;
 const ZERO = "0".repeat(64);
@@ -33,10 +34,16 @@ export class UsesService {
   async sync(handle: Handle): Promise<UsesView> {
     const s = this.cx.subject(handle);
     const statement = await this.fetch(s);
+    const ledger = await watchLedger(this.cx, s);
     const { view, next } = this.check(s, statement, { ...s.seen, useSeq: "0", head: ZERO, subjectSalt: ZERO }, await this.cx.names(s));
     if (next !== undefined) {
       s.seen = next;
       s.seenNote = statement.checkpoint;
+    }
+    if (ledger !== undefined) {
+      told(view, ledger);
+    }
+    if (next !== undefined || ledger?.state === "proved") {
       await this.cx.safe.save();
     }
     this.views.set(handle, view);
@@ -78,6 +85,18 @@ export class UsesService {
     const fault = found.fault ?? remembered(s, statement);
     const view = viewOf(log, s, statement, found, fault, member);
     return fault === undefined && found.next !== undefined ? { view, next: found.next } : { view };
+  }
+}
+
+/** told adds to a view what the ledger shows: a ledger with another history makes the whole untrue. */
+function told(view: UsesView, ledger: LedgerView): void {
+  view.ledger = ledger;
+  if (ledger.state === "failed" && view.state === "proved") {
+    view.state = "failed";
+    view.why = `the ledger: ${ledger.why ?? ""}`;
+    if (ledger.alarm !== undefined) {
+      view.alarm = ledger.alarm;
+    }
   }
 }
 
