@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/wallet"
 )
@@ -27,7 +30,7 @@ record, and the patients see it.`,
 
 func (a *app) auditUses() *cobra.Command {
 	var f api.AuditFilter
-	var from, until, by, kind string
+	var from, until, by, kind, evidence string
 	c := &cobra.Command{
 		Use: "uses", Short: "List uses, newest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -53,6 +56,11 @@ func (a *app) auditUses() *cobra.Command {
 					break
 				}
 			}
+			if evidence != "" {
+				if err := a.saveEvidence(c.Context(), m, rows, evidence); err != nil {
+					return err
+				}
+			}
 			return a.show(rows, func(out io.Writer) { showAudit(out, rows) })
 		},
 	}
@@ -64,8 +72,22 @@ func (a *app) auditUses() *cobra.Command {
 	fl.StringVar(&f.Decision, "decision", "", "permit or deny")
 	fl.StringVar(&kind, "kind", "", "decision, read, export or replay")
 	fl.BoolVar(&f.Emergency, "emergency", false, "only those that broke the glass")
+	fl.StringVar(&evidence, "evidence", "", "also save the list, with both logs, to this file: \"volens verify\" checks it offline")
 	fl.IntVar(&f.Limit, "limit", 100, "how many at most")
 	return c
+}
+
+// saveEvidence saves a list of uses with what proves it.
+func (a *app) saveEvidence(ctx context.Context, m *client.Client, rows []api.AuditUse, file string) error {
+	l, err := m.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := SaveEvidence(ctx, m, l, a.Now(), rows)
+	if err != nil {
+		return err
+	}
+	return a.output(file, func(out io.Writer) error { return json.NewEncoder(out).Encode(e) })
 }
 
 func showAudit(out io.Writer, rows []api.AuditUse) {

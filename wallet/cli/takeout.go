@@ -183,14 +183,20 @@ func Verify(env Env) *cobra.Command {
 	a := &app{Env: env}
 	var key string
 	c := &cobra.Command{
-		Use: "verify FILE", Short: "Check a consent receipt offline", Args: cobra.ExactArgs(1),
+		Use: "verify FILE", Short: "Check a consent receipt, or an auditor's evidence, offline", Args: cobra.ExactArgs(1),
 		Long: `Check a consent receipt (ISO/IEC TS 27560, from "volens consent receipt") offline: the person's signature, that it is on the
 ledger, who the parties are, and that the receipt says what that evidence says. What remains is whether the ledger is the
-right one: compare its key with what you know, or give it with --log-key. It ends with 4 when anything does not hold.`,
-		RunE: func(_ *cobra.Command, args []string) error {
+right one: compare its key with what you know, or give it with --log-key. It ends with 4 when anything does not hold.
+
+Evidence that an auditor saved from the app holds both logs whole: they hash to their signed checkpoints, every subject's
+uses are numbered without a gap, the ledger's anchors hold, and the uses that it lists are in the log.`,
+		RunE: func(c *cobra.Command, args []string) error {
 			b, err := os.ReadFile(args[0])
 			if err != nil {
 				return err
+			}
+			if isEvidence(b) {
+				return a.verifyEvidence(c, b, key)
 			}
 			r, err := takeout.Check(b)
 			if err != nil {

@@ -14,12 +14,21 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
+// tileSource is where a log's checkpoint and tiles come from: a gateway, or a file that was saved from one.
+type tileSource interface {
+	Checkpoint(ctx context.Context, log string) ([]byte, error)
+	Tile(ctx context.Context, log, tile string) ([]byte, error)
+}
+
+var _ tileSource = (*client.Client)(nil)
+
 // logCheck fetches a whole log and proves it.
 type logCheck struct {
-	client            *client.Client
+	client            tileSource
 	name, key, origin string
-	anchors           proof.Anchors // of the use log, to be held against it; of the ledger, to be collected
-	anchored          string        // origin of the use log whose anchors the ledger is read for
+	leaf              func(i int64, leaf proof.Leaf) error // of the use log, told of each; may be nil
+	anchors           proof.Anchors                        // of the use log, to be held against it; of the ledger, to be collected
+	anchored          string                               // origin of the use log whose anchors the ledger is read for
 }
 
 // VerifyLog fetches a whole log, "ledger" or "uses", from a gateway and proves that it is what its checkpoint says, with the
@@ -64,20 +73,7 @@ func (k logCheck) run(ctx context.Context) (LogReport, error) {
 	}
 	out := LogReport{Log: k.name, Origin: k.origin, Size: consent.Uint64(tree.N), Root: consent.Hash(tree.Hash), Checkpoint: string(signed)} //nolint:gosec // not negative
 	var fold proof.Fold
-	check := func(leaf []byte) error {
-		if k.name == "uses" {
-			return fold.Add(leaf)
-		}
-		l, err := consent.ParseLeaf(leaf)
-		if err != nil {
-			return fmt.Errorf("%w: %w", proof.ErrRefused, err)
-		}
-		if k.anchored == "" {
-			return nil
-		}
-		return k.anchors.Take(k.anchored, l)
-	}
-	root, err := k.hash(ctx, tree.N, check)
+	root, err := k.hash(ctx, tree.N, func(leaf []byte) error { return k.take(&fold, leaf) })
 	if err != nil {
 		return out, err
 	}
@@ -93,6 +89,28 @@ func (k logCheck) run(ctx context.Context) (LogReport, error) {
 		return out, fold.Check(cp)
 	}
 	return out, nil
+}
+
+// take checks an entry for itself.
+func (k logCheck) take(fold *proof.Fold, leaf []byte) error {
+	if k.name != "uses" {
+		l, err := consent.ParseLeaf(leaf)
+		if err != nil {
+			return fmt.Errorf("%w: %w", proof.ErrRefused, err)
+		}
+		if k.anchored == "" {
+			return nil
+		}
+		return k.anchors.Take(k.anchored, l)
+	}
+	if err := fold.Add(leaf); err != nil || k.leaf == nil {
+		return err
+	}
+	l, err := proof.ParseLeaf(leaf)
+	if err != nil {
+		return fmt.Errorf("%w: %w", proof.ErrRefused, err)
+	}
+	return k.leaf(fold.Uses()-1, l)
 }
 
 // openTree checks a checkpoint's signature and origin. Extension lines are the use log's.

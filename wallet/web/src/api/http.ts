@@ -7,6 +7,8 @@ import type { Problem } from "./wire.ts";
 export interface Call {
   method?: "GET" | "POST";
   body?: unknown;
+  /** A form in the place of a JSON body. */
+  form?: URLSearchParams;
   token?: string;
   /** The answer's cookie ties a sign-in to this browser. */
   cookies?: boolean;
@@ -76,6 +78,8 @@ export class Http {
     };
     if (call.body !== undefined) {
       init.body = JSON.stringify(call.body);
+    } else if (call.form !== undefined) {
+      init.body = call.form; // with its own Content-Type
     }
     let response: Response;
     try {

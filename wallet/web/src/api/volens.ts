@@ -4,7 +4,7 @@
  */
 import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
 import type {
-  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
+  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUse, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
 } from "./wire.ts";
 
 /** What went wrong, for the views to put into words: translate by code, never show detail alone. */
@@ -57,7 +57,7 @@ export interface Vault {
   confirm(answers: { position: number; word: string }[]): Promise<void>;
   /** import makes a vault from a phrase that the owner has; "phrase" when words or checksum are wrong. Unlocked after. */
   import(words: string, password: string): Promise<void>;
-  /** importKey adds an organisation's key (64 hex digits, or the key file that "volens ledger keys new" writes). With no vault there must be a password, and one is made. */
+  /** importKey adds an organisation's key (64 hex digits, the key file that "volens ledger keys new" writes, or PKCS #8 in PEM). With no vault there must be a password, and one is made. */
   importKey(keyText: string, password?: string): Promise<{ address: Address }>;
   unlock(password: string): Promise<void>;
   /** unlockWithPasskey asks the device (WebAuthn PRF). "unsupported" where it cannot. */
@@ -277,12 +277,26 @@ export interface Organisation {
   findSubject(query: SubjectQuery): Promise<Subject>;
   pseudonym(query: SubjectQuery, member: MemberID): Promise<string>;
   attest(query: SubjectQuery, consent: Consent, evidence: Hash): Promise<ConsentEntry>;
+  /** importConsents enters the FHIR Consents (R4 or R5) of a file: one, a list, a Bundle, or one a line. "malformed" when there is none. */
+  importConsents(text: string): Promise<Imported>;
   erase(query: SubjectQuery, reason: "request" | "retention" | "court"): Promise<{ pending: number }>;
 
   auditUses(filter: AuditFilter): Promise<AuditUses>;
   replay(index: Uint64, why: string): Promise<Replay>;
   /** checkpoint fetches the newest checkpoint of a log, checks its signature with the pinned key, and proves from tiles that it holds the last one seen here. */
   checkpoint(log: "ledger" | "uses"): Promise<CheckpointView>;
+  /** evidence is a file for "volens verify": the uses and replays, with both logs whole, which are checked here first. "too-large" when that is no file any more. */
+  evidence(uses: AuditUse[], replays: Replay[]): Promise<string>;
+}
+
+/** What became of the consents of a file. */
+export interface Imported {
+  entered: number;
+  /** In force already, and not entered twice. */
+  there: number;
+  refused: { n: number; why: string }[];
+  /** Of which something is not kept. */
+  partly: number;
 }
 
 export interface CheckpointView {

@@ -22,6 +22,7 @@ const sentences: Partial<Record<ErrorCode, string>> = {
   exists: "exists",
   "exists-here": "exists",
   full: "full",
+  "too-large": "tooLarge",
   storage: "storage",
   proof: "proof",
   receipt: "proof",
@@ -36,6 +37,7 @@ const sentences: Partial<Record<ErrorCode, string>> = {
   "other-gateway": "elsewhere",
   key: "key",
   unsupported: "unsupported",
+  malformed: "malformed",
   corrupt: "corrupt",
 };
 

@@ -16,11 +16,20 @@ export type FetchTile = (path: string) => Promise<Uint8Array>;
 export function tilePath(level: number, n: bigint, size: bigint): { path: string; width: bigint } {
   const nodes = size >> BigInt(level * HEIGHT);
   const width = (n + 1n) * WIDTH <= nodes ? WIDTH : nodes - n * WIDTH;
+  return { path: `${level}/${numbered(n)}${width < WIDTH ? `.p/${width}` : ""}`, width };
+}
+
+function numbered(n: bigint): string {
   let digits = (n % 1000n).toString().padStart(3, "0");
   for (let rest = n / 1000n; rest > 0n; rest /= 1000n) {
     digits = `x${(rest % 1000n).toString().padStart(3, "0")}/${digits}`;
   }
-  return { path: `${level}/${digits}${width < WIDTH ? `.p/${width}` : ""}`, width };
+  return digits;
+}
+
+/** entriesPath names a bundle of entries. */
+export function entriesPath(n: number, width: number): string {
+  return `entries/${numbered(BigInt(n))}${BigInt(width) < WIDTH ? `.p/${width}` : ""}`;
 }
 
 /** TiledTree reads the hashes of one tree size. */

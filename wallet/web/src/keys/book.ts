@@ -2,6 +2,7 @@
 import type { ConsentEntry } from "../api/wire.ts";
 import type { PinnedLedger } from "../core/leaf.ts";
 import type { Seen } from "../core/statement.ts";
+import type { Alg, Public } from "./pem.ts";
 import type { Address, Delegate, Handle, Hash, MemberID, Message, Millis, Receipt, Uint64 } from "../core/types.ts";
 
 /** The last verified state of a log. note is the signed note, evidence against a log that shows another. */
@@ -42,8 +43,12 @@ export interface Subject {
 
 /** A key of an organisation. */
 export interface MemberKey {
+  /** Of a key on secp256k1, else its thumbprint (RFC 7638). */
   address: Address;
+  /** 64 hex digits, or PKCS #8 in base64. */
   key: string;
+  /** Absent for a key on secp256k1. */
+  jwt?: { alg: Alg; public: Public };
 }
 
 /** The content of a vault. */

@@ -1,11 +1,12 @@
 /** The vault: opens, keeps and forgets. While it is locked nothing of its content is anywhere but sealed in storage. */
 import { fail, VolensError } from "../api/error.ts";
 import type { VaultStatus } from "../api/volens.ts";
-import { type Bytes, fromBase64, fromHex, fromUtf8, toHex, utf8 } from "../core/bytes.ts";
+import { type Bytes, fromBase64, fromHex, fromUtf8, toBase64, toHex, utf8 } from "../core/bytes.ts";
 import { addressOf } from "../core/key.ts";
 import type { Address } from "../core/types.ts";
-import { type Content, emptyContent } from "./book.ts";
+import { type Content, emptyContent, type MemberKey } from "./book.ts";
 import { Keys } from "./derive.ts";
+import { isPem, publicOf, readPem, thumbprint } from "./pem.ts";
 import { newEntropy, parsePhrase, seedOf, suggestWords, wordsOf } from "./phrase.ts";
 import { checkPassword, decrypt, encrypt, importDataKey, keyOfSecret, newDataKey, newKdf, stretch, type VaultFile } from "./seal.ts";
 import type { Storage } from "./storage.ts";
@@ -75,14 +76,14 @@ export class Safe {
   }
 
   async importKey(text: string, password?: string): Promise<{ address: Address }> {
-    const raw = readKey(text);
-    const address = addressOf(raw);
+    const made = await readKey(text);
+    const { address } = made;
     if (this.open === undefined) {
       await this.begin(password ?? fail("locked", "unlock the vault first"), {});
     }
     const { memberKeys } = this.content();
     if (!memberKeys.some((k) => k.address === address)) {
-      memberKeys.push({ address, key: toHex(raw) });
+      memberKeys.push(made);
       await this.save();
     }
     return { address };
@@ -307,18 +308,24 @@ function parseContent(plain: Bytes): Content {
   }
 }
 
-/** readKey reads an organisation's key: 64 hex digits on a line. */
-function readKey(text: string): Bytes {
-  const digits = text.trim();
-  if (!/^[0-9a-f]{64}$/.test(digits)) {
-    fail("key", "a key is 64 lower-case hex digits");
+/** readKey reads an organisation's key: 64 hex digits on a line, or PKCS #8 in PEM. */
+async function readKey(text: string): Promise<MemberKey> {
+  if (!isPem(text)) {
+    const digits = text.trim();
+    return /^[0-9a-f]{64}$/.test(digits) ? walletKey(fromHex(digits)) : fail("key", "a key is 64 lower-case hex digits, or PKCS #8 in PEM");
   }
-  const raw = fromHex(digits);
-  try {
-    addressOf(raw);
-  } catch {
-    fail("key", "not a private key");
+  const pem = readPem(text);
+  if (pem.kind === "secp256k1") {
+    return walletKey(pem.key);
   }
-  return raw;
+  const own = await publicOf(pem.alg, pem.der);
+  return { address: thumbprint(own), key: toBase64(pem.der), jwt: { alg: pem.alg, public: own } };
 }
 
+function walletKey(raw: Uint8Array): MemberKey {
+  try {
+    return { address: addressOf(raw), key: toHex(raw) };
+  } catch {
+    return fail("key", "not a private key");
+  }
+}

@@ -3,27 +3,40 @@ import { fail } from "../api/error.ts";
 import type { Call } from "../api/http.ts";
 import type { CheckpointView, Organisation } from "../api/volens.ts";
 import type { Access, Asked, AskedFor, ConsentEntry, Enrolled, Session } from "../api/wire.ts";
-import { fromHex, toHex } from "../core/bytes.ts";
+import { fromBase64, fromHex, toHex } from "../core/bytes.ts";
 import { checkGrown } from "../core/grown.ts";
 import { formatInvitation } from "../core/invitation.ts";
 import { commitment, messageOf, textHash } from "../core/message.ts";
 import { type Checkpoint, openCheckpoint, parseVerifier } from "../core/note.ts";
 import { TiledTree } from "../core/tiles.ts";
 import type { Address, Value } from "../core/types.ts";
-import type { Mark } from "../keys/book.ts";
+import type { Mark, MemberKey } from "../keys/book.ts";
+import { assertionSession, owner } from "./assertion.ts";
 import { type Context, trusted } from "./context.ts";
+import { evidenceFile, wholeLog } from "./evidence.ts";
+import { importConsents } from "./fhir.ts";
+import type { Signer } from "./sessions.ts";
 
 /** organisation makes the interface over a context. */
 export function organisation(cx: Context): Organisation & { clear(): void } {
   let current: Address | undefined;
-  const signer = (address: Address) => () => {
-    const held = cx.safe.content().memberKeys.find((k) => k.address === address) ?? fail("key", "the vault has no such key");
-    return { key: fromHex(held.key), opening: {} };
+  const held = (address: Address): MemberKey => cx.safe.content().memberKeys.find((k) => k.address === address) ?? fail("key", "the vault has no such key");
+  const signer = (address: Address) => (): Signer => {
+    const { key, jwt } = held(address);
+    return jwt === undefined ? { key: fromHex(key), opening: {} } : { own: () => asMember(key, jwt) };
+  };
+  const asMember = async (key: string, jwt: NonNullable<MemberKey["jwt"]>) => {
+    const found = owner(await members(), jwt.public) ?? fail("unauthorized", "no member of the ledger has this key");
+    return assertionSession(cx.http, cx.now(), cx.random, { member: found.member.id, kid: found.kid, alg: jwt.alg, der: fromBase64(key) });
   };
   const call = async <T>(path: string, body?: unknown, again = false): Promise<T> => {
     const address = current ?? fail("unauthenticated", "sign in first");
     const how: Omit<Call, "token"> = body === undefined ? { again: true } : { method: "POST", body, again };
     return (await cx.sessions.json(address, signer(address), path, how)) as T;
+  };
+  const tiles = (log: "ledger" | "uses") => (path: string) => {
+    const address = current ?? fail("unauthenticated", "sign in first");
+    return cx.sessions.call(address, signer(address), (token) => cx.http.bytes(`/tlog/${log}/${path}`, { token, again: true }));
   };
   const members = async () => {
     const info = await cx.ledgerInfo();
@@ -49,8 +62,8 @@ export function organisation(cx: Context): Organisation & { clear(): void } {
     async keys() {
       const held = cx.safe.content().memberKeys;
       const list = held.length === 0 ? [] : await members().catch(() => []);
-      return held.map(({ address }) => {
-        const m = list.find((x) => x.keys.includes(address));
+      return held.map(({ address, jwt }) => {
+        const m = jwt === undefined ? list.find((x) => x.keys.includes(address)) : owner(list, jwt.public)?.member;
         return m === undefined ? { address, roles: [] } : { address, member: m.id, name: m.name, roles: m.roles };
       });
     },
@@ -80,14 +93,19 @@ export function organisation(cx: Context): Organisation & { clear(): void } {
     newCode: (query) => enrolled("/v1/custodian/subjects/code", query),
     findSubject: (query) => call("/v1/custodian/subjects/search", query, true),
     pseudonym: async (query, member) => (await call<{ pseudonym: string }>("/v1/custodian/pseudonyms", { ...query, member }, true)).pseudonym,
+    importConsents: (text) => importConsents(text, (path, body) => call(path, body, true)),
     attest: (query, consent, evidence) => call<ConsentEntry>("/v1/custodian/attest", { ...query, consent, evidence }),
     erase: (query, reason) => call("/v1/custodian/erase", { ...query, reason }),
     auditUses: (filter) => call("/v1/audit/uses", filter, true),
     replay: (index, why) => call("/v1/audit/replay", { index, why }),
-    checkpoint: (log) => checkpoint(cx, log, (path) => {
-      const address = current ?? fail("unauthenticated", "sign in first");
-      return cx.sessions.call(address, signer(address), (token) => cx.http.bytes(`/tlog/${log}/${path}`, { token, again: true }));
-    }),
+    checkpoint: (log) => checkpoint(cx, log, tiles(log)),
+    async evidence(uses, replays) {
+      const info = await cx.ledgerInfo();
+      const whole = async (log: "uses" | "ledger", key: string) => wholeLog(await checkpoint(cx, log, tiles(log)), key, tiles(log));
+      // The ledger first, so that the uses are not fewer than its newest anchor says.
+      const ledger = await whole("ledger", info.key);
+      return evidenceFile(cx.now(), { ledger, uses: await whole("uses", info.usesKey) }, uses, replays);
+    },
   };
 }
 

@@ -9,11 +9,8 @@ import { addressOf, sign } from "../core/key.ts";
 import { signInText } from "../core/siwe.ts";
 import { personalDigest } from "../core/typed.ts";
 
-/** Who signs in: with which key, and what opens the ledger's commitment to it. */
-export interface Signer {
-  key: Uint8Array;
-  opening: Pick<SignIn, "handle" | "keySalt" | "delegation">;
-}
+/** Who signs in: with which key, and what opens the ledger's commitment to it; or by a way of its own. */
+export type Signer = { key: Uint8Array; opening: Pick<SignIn, "handle" | "keySalt" | "delegation"> } | { own: () => Promise<Session> };
 
 interface Token {
   session: Session;
@@ -84,11 +81,15 @@ export class Sessions {
   }
 
   private async signIn(name: string, signer: Signer): Promise<Session> {
+    const session = "own" in signer ? await signer.own() : await this.withWallet(signer);
+    this.tokens.set(name, { session, until: this.now() + (session.expiresIn ?? 0) * 1000 - EARLY });
+    return session;
+  }
+
+  private async withWallet(signer: Extract<Signer, { key: Uint8Array }>): Promise<Session> {
     const challenge = (await this.http.json("/auth/challenge", { method: "POST", cookies: true })) as Challenge;
     const message = signInText(this.http.origin, addressOf(signer.key), challenge);
     const body: SignIn = { message, signature: sign(signer.key, personalDigest(message)), ...signer.opening };
-    const session = (await this.http.json("/auth/sign-in", { method: "POST", body, cookies: true })) as Session;
-    this.tokens.set(name, { session, until: this.now() + (session.expiresIn ?? 0) * 1000 - EARLY });
-    return session;
+    return (await this.http.json("/auth/sign-in", { method: "POST", body, cookies: true })) as Session;
   }
 }

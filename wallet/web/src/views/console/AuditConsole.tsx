@@ -90,7 +90,6 @@ const millis = (day: string, plus: number): string | undefined => {
 
 function UseLog() {
   const { t } = useTranslation();
-  const f = useFormat();
   const names = useNames();
   const members = useMembers();
   const { organisation } = useVolens();
@@ -172,13 +171,35 @@ function UseLog() {
                 {t("app.more")}
               </Button>
             )}
-            <Button onClick={() => save(`uses-${f.number(rows.length)}.json`, "application/json", JSON.stringify(rows, null, 2))} secondary type="button">
-              {t("desk.evidence")}
-            </Button>
           </div>
+          <Evidence name="list" replays={[]} uses={rows} />
         </>
       )}
     </section>
+  );
+}
+
+/** Evidence saves uses with both logs, for a check without a network. */
+function Evidence({ name, uses, replays }: { name: string; uses: readonly AuditUse[]; replays: readonly Replay[] }) {
+  const { t } = useTranslation();
+  const { organisation } = useVolens();
+  const task = useTask<string>();
+  const make = () =>
+    task.run(async () => {
+      const text = await organisation.evidence([...uses], [...replays]);
+      save(`volens-evidence-${name}.json`, "application/json", text);
+      return text;
+    });
+  return (
+    <div>
+      <p className="nhsuk-hint">{t("desk.evidenceWhat")}</p>
+      <Button disabled={task.busy} onClick={make} secondary small type="button">
+        {t("desk.evidence")}
+        {uses.length === 1 && <span className="nhsuk-u-visually-hidden">: {name}</span>}
+      </Button>
+      {task.shown}
+      <div aria-live="polite">{task.value !== null && <p>✓ {t("desk.evidenceDone")}</p>}</div>
+    </div>
   );
 }
 
@@ -215,12 +236,6 @@ function Row({ row: r }: { row: AuditUse }) {
             {t("desk.replay")}
             <span className="nhsuk-u-visually-hidden">: {r.index}</span>
           </Button>
-          {v !== null && (
-            <Button onClick={() => save(`decision-${r.index}.json`, "application/json", JSON.stringify({ use: r, replay: v }, null, 2))} secondary small type="button">
-              {t("desk.evidence")}
-              <span className="nhsuk-u-visually-hidden">: {r.index}</span>
-            </Button>
-          )}
         </div>
       )}
       {replay.shown}
@@ -232,6 +247,7 @@ function Row({ row: r }: { row: AuditUse }) {
           </p>
         )}
       </div>
+      {v !== null && <Evidence name={r.index} replays={[v]} uses={[r]} />}
     </article>
   );
 }

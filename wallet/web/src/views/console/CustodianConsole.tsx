@@ -2,6 +2,7 @@ import { Button, Select, TextInput } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
+import type { Imported } from "../../api/volens.ts";
 import type { ConsentEntry, Enrolled, Subject } from "../../api/wire.ts";
 import { useNow } from "../../app/now";
 import { Box, Code, Copy, Rows } from "../../app/parts";
@@ -41,6 +42,7 @@ function Work() {
       <Invite localId={localId} />
       <Links localId={localId} />
       <Attest localId={localId} />
+      <Import />
     </>
   );
 }
@@ -131,6 +133,56 @@ function Links({ localId }: { localId: string }) {
           <p>
             <Code>{name.value}</Code> <Copy text={name.value} />
           </p>
+        )}
+      </div>
+    </Box>
+  );
+}
+
+/** Import enters consents that the hospital has as FHIR. */
+function Import() {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const { organisation } = useVolens();
+  const [text, setText] = useState("");
+  const task = useTask<Imported>();
+  const v = task.value;
+  return (
+    <Box title={t("desk.import")}>
+      <p>{t("desk.importWhat")}</p>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void task.run(() => organisation.importConsents(text));
+        }}
+      >
+        <FileField hint={t("desk.importHint")} id="fhir" label={t("desk.importFile")} onFile={(file) => void file.text().then(setText)} />
+        <Button disabled={task.busy || text === ""} type="submit">
+          {t("desk.importDo")}
+        </Button>
+      </form>
+      {task.shown}
+      <div aria-live="polite">
+        {v !== null && (
+          <Box level={3} mood={v.refused.length === 0 ? "good" : "warn"} title={t("desk.imported")}>
+            <Rows
+              rows={[
+                [t("desk.importEntered"), f.number(v.entered)],
+                [t("desk.importThere"), f.number(v.there)],
+                [t("desk.importRefused"), f.number(v.refused.length)],
+                v.partly > 0 && [t("desk.importPartly"), f.number(v.partly)],
+              ]}
+            />
+            {v.refused.length > 0 && (
+              <ul>
+                {v.refused.map((r) => (
+                  <li key={r.n}>
+                    {f.number(r.n)}: <span lang="en">{r.why}</span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Box>
         )}
       </div>
     </Box>
