@@ -31,8 +31,12 @@ type Event struct {
 	Position Position
 	Leaf     consent.Leaf
 	Event    consent.Event
-	// Message is the message itself with signatures and openings, nil when it was erased since.
+	// Message is the message itself with signatures and openings, nil when it was erased since, or when another organisation
+	// keeps it.
 	Message *consent.Message
+	// Late says that the message is kept here and has not arrived: Message is nil, and will not be when the position is read
+	// again later. Until then nothing can be said of the subject.
+	Late bool
 }
 
 // Ledger is an ordered, durable host of the contract. Implementations are safe for concurrent use.

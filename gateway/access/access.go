@@ -207,6 +207,9 @@ func (s *Service) refused(why error) policies.Decision {
 	if why == replica.ErrPending { //nolint:errorlint // the sentinel itself
 		code, text = "revocation-pending", "A change to these consents is on its way, so nothing is decided now."
 	}
+	if why == replica.ErrIncomplete { //nolint:errorlint // the sentinel itself
+		code, text = "message-missing", "A message about these consents has not arrived at this gateway, so nothing is decided now."
+	}
 	return s.refusal(code, text)
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Keys in Badger: a subject's record under "h", its consents under "c", messages of authorities and members by position
-// under "g", the place under "p".
+// under "g", the place under "p"; subjects with messages that have not arrived under "w".
 const (
 	subjectKeys = "h"
 	entryKeys   = "c"
@@ -54,6 +54,8 @@ const (
 )
 
 func (r *Replica) applyEvent(ev network.Event) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	b := &r.batch
 	if b.txn == nil {
 		b.txn = r.db.NewTransaction(true)
@@ -124,15 +126,35 @@ func (r *Replica) applySubject(txn *badger.Txn, ev network.Event) error {
 	if err != nil && !errors.Is(err, errAbsent) {
 		return err
 	}
-	if err := rec.absorb(ev); err != nil {
+	if err := rec.move(ev); err != nil {
 		return err
 	}
-	if rec.Head.State == consent.Gone || r.cfg.Vault.Erased(vault.ID(h)) {
+	if rec.Head.State != consent.Gone {
+		err = r.applyTo(txn, &rec, ev)
+	}
+	if rec.Head.State == consent.Gone || errors.Is(err, vault.ErrErased) {
 		return r.drop(txn, h, rec)
 	}
-	if err := r.applyConsents(txn, ev); err != nil {
+	return err
+}
+
+// applyTo applies an event to a subject that is there, or was when the event happened: ErrErased when it was erased since.
+func (r *Replica) applyTo(txn *badger.Txn, rec *record, ev network.Event) error {
+	h := ev.Event.Handle
+	if r.cfg.Vault.Erased(vault.ID(h)) {
+		return vault.ErrErased
+	}
+	if ev.Late || len(rec.Waiting) > 0 {
+		if err := r.wait(txn, rec, ev); err != nil {
+			return err
+		}
+	} else if err := errors.Join(rec.absorb(ev), r.applyConsents(txn, ev)); err != nil {
 		return err
 	}
+	return r.putRecord(txn, h, *rec)
+}
+
+func (r *Replica) putRecord(txn *badger.Txn, h consent.SubjectID, rec record) error {
 	sealed, err := r.cfg.Vault.Seal(vault.ID(h), pack(consent.Append(nil, &rec)), []byte(subjectKeys))
 	if err != nil {
 		return err
@@ -158,6 +180,11 @@ func (r *Replica) drop(txn *badger.Txn, h consent.SubjectID, rec record) error {
 	it.Close()
 	for _, key := range entries {
 		if err := txn.Delete(key); err != nil {
+			return err
+		}
+	}
+	if len(rec.Waiting) > 0 {
+		if err := txn.Delete([]byte(lateKey(h))); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,7 @@ type ledger struct {
 	fail    error         // of Follow, before the next event
 	held    bool          // Follow gives nothing out
 	follows int
+	late    map[consent.Hash]bool // messages that have not arrived
 }
 
 var _ network.Ledger = (*ledger)(nil)
@@ -97,7 +98,11 @@ func (l *ledger) Follow(ctx context.Context, from network.Position, fn func(netw
 		fail, moved := l.fail, l.moved
 		var ev *network.Event
 		if !l.held && int(from) < len(l.events) {
-			ev = &l.events[from]
+			next := l.events[from]
+			if l.late[next.Leaf.Commitment] {
+				next.Message, next.Late = nil, true
+			}
+			ev = &next
 		}
 		l.mu.Unlock()
 		switch {

@@ -55,18 +55,22 @@ type Replica struct {
 	subjects subjects
 	shapes   shapes
 	roster   atomic.Pointer[roster]
-	batch    batch // the follower's own
+	writing  sync.Mutex // one writes to the index at a time
+	batch    batch      // the follower's own; guarded by writing
 
 	position atomic.Uint64
 	level    atomic.Int64 // when the replica was last known to show all that the ledger had: time since began
 	began    time.Time
 	failed   atomic.Pointer[error]
 
+	incomplete atomic.Bool // there may be subjects with messages that have not arrived
+
 	mu      sync.Mutex
 	waiters []waiter
 
-	stop context.CancelFunc
-	done chan struct{}
+	stop   context.CancelFunc
+	done   chan struct{}
+	mended chan struct{}
 }
 
 type waiter struct {
@@ -88,7 +92,8 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	if cfg.Shapes == 0 {
 		cfg.Shapes = 50_000
 	}
-	r := &Replica{cfg: cfg, began: cfg.Now(), done: make(chan struct{})}
+	r := &Replica{cfg: cfg, began: cfg.Now(), done: make(chan struct{}), mended: make(chan struct{})}
+	r.incomplete.Store(true)
 	r.subjects.init(cfg.Subjects)
 	r.shapes.init(cfg.Shapes)
 	if err := r.openIndex(); err != nil {
@@ -101,6 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	r.stop = stop
 	go r.follow(follow)
 	go r.watch(follow)
+	go func() { defer close(r.mended); r.mend(follow) }()
 	if err := r.Wait(ctx, cfg.Ledger.Position()); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -140,7 +146,7 @@ func (r *Replica) tryIndex(dir string) error {
 }
 
 // format is that of what the index holds, the filters included. An index of another format is made anew.
-const format = 4<<32 | policies.FilterFormat
+const format = 5<<32 | policies.FilterFormat
 
 // appliedAt is the index's place.
 type appliedAt struct {
@@ -153,6 +159,7 @@ type appliedAt struct {
 func (r *Replica) Close() error {
 	r.stop()
 	<-r.done
+	<-r.mended
 	return r.db.Close()
 }
 

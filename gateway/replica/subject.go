@@ -10,6 +10,7 @@ type record struct {
 	Head        consent.Head
 	Sweeps      []sweep
 	Delegations []Delegation
+	Waiting     []consent.Uint64 // positions of messages from the first on that has not arrived
 }
 
 // sweep is a RevokeAll: the consents that it ended are not written again.
@@ -41,15 +42,8 @@ type Delegation struct {
 // absorb changes the record as the event says. The public part comes from the leaf, so that it is right even when the
 // message is gone; the rest from the message.
 func (r *record) absorb(ev network.Event) error {
-	for _, w := range ev.Leaf.Writes {
-		if w.Key == consent.HeadKey(ev.Event.Handle) {
-			if err := consent.Decode(w.Value, &r.Head); err != nil {
-				return err
-			}
-		}
-	}
-	if ev.Message == nil {
-		return nil
+	if err := r.move(ev); err != nil || ev.Message == nil {
+		return err
 	}
 	switch b := ev.Message.Body.(type) {
 	case *consent.RevokeAll:
@@ -60,6 +54,18 @@ func (r *record) absorb(ev network.Event) error {
 		for i := range r.Delegations {
 			if r.Delegations[i].Seq == b.Delegation {
 				r.Delegations[i].Status = consent.Ended
+			}
+		}
+	}
+	return nil
+}
+
+// move brings the head to where the event left it.
+func (r *record) move(ev network.Event) error {
+	for _, w := range ev.Leaf.Writes {
+		if w.Key == consent.HeadKey(ev.Event.Handle) {
+			if err := consent.Decode(w.Value, &r.Head); err != nil {
+				return err
 			}
 		}
 	}

@@ -29,6 +29,7 @@ type Subject struct {
 // hot is a subject prepared for deciding. Only the places in live change after it was made, under the subject's lock.
 type hot struct {
 	gone      bool // erased
+	waits     bool // a message has not arrived
 	custodian consent.MemberID
 	slot      consent.Uint64
 	seq       consent.Uint64
@@ -58,7 +59,7 @@ type View struct {
 	Slot      consent.Uint64
 	Seq       consent.Uint64 // of the subject's newest message: the version of this state
 	Position  uint64         // the ledger position that the replica had applied
-	// Refused says why nothing may be permitted on this view: ErrPending, or the replica is stale. Such a view is not counted
+	// Refused says why nothing may be permitted on this view: ErrPending, ErrIncomplete, or the replica is stale. Such a view is not counted
 	// as a reader; it is there so that the denial can be put on record.
 	Refused error
 	taken   []consent.Uint64 // of these consents, a use is taken already
@@ -89,6 +90,9 @@ func (r *Replica) Enter(h consent.SubjectID, cut func()) (*View, error) {
 		r: r, s: s, hot: s.hot, Handle: h, Custodian: s.hot.custodian, Slot: s.hot.slot, Seq: s.hot.seq,
 		Position: r.position.Load(), Refused: refused, cut: cut,
 	}
+	if s.hot.waits {
+		v.Refused = ErrIncomplete
+	}
 	if s.pending > 0 {
 		v.Refused = ErrPending
 	}
@@ -110,6 +114,7 @@ func (r *Replica) warm(s *Subject) error {
 		return err
 	}
 	h.live = append(make([]live, 0, len(h.live)), h.live...)
+	h.waits = len(rec.Waiting) > 0
 	h.gone, h.custodian, h.slot, h.seq = rec.Head.State == consent.Gone, r.named(rec.Head.Custodian), rec.Head.Slot, rec.Head.Seq
 	// Counted once while the subject is in memory and never again: the log does not have the uses that are on their way to it.
 	if h.maxUses != nil && s.permits == nil {

@@ -21,7 +21,8 @@ const cursorKey = "f"
 // Entry is a leaf that another host has put in order.
 type Entry struct {
 	Leaf    []byte
-	Message *consent.Message // nil: another organisation keeps it, or it was erased
+	Message *consent.Message // nil: another organisation keeps it, or it was erased, or it is late
+	Late    bool             // it is to be kept here and has not arrived; see Ledger.Late
 }
 
 // InitCopy makes an empty ledger that will copy another host's. It refuses a folder that is not empty.
@@ -32,9 +33,10 @@ func InitCopy(cfg Config) error {
 	return journal.Init(cfg.Journal())
 }
 
-// Elsewhere reports whether a record's attachment says that another organisation keeps the message.
+// Elsewhere reports whether a record's attachment says that the message is not in it because another organisation keeps it,
+// or because it arrived after its leaf.
 func Elsewhere(attachment []byte) bool {
-	return len(attachment) == 1 && attachment[0] == attachElsewhere
+	return isLate(attachment) || len(attachment) == 1 && attachment[0] == attachElsewhere
 }
 
 // Copied brings a copy on by the entries that follow position from, and keeps the host's cursor with them, in one step.
@@ -82,7 +84,7 @@ func (l *Ledger) copyRun(ctx context.Context, entries []Entry, cursor []byte) er
 		if err := l.eraseFor(ev.Leaf); err != nil {
 			return storageError(err)
 		}
-		leaves[i] = applied{ev.Position, ev.Leaf}
+		leaves[i] = applied{ev.Position, ev.Leaf, ev.Late}
 	}
 	if err := l.apply(leaves, cursor); err != nil {
 		return storageError(err)
@@ -147,12 +149,12 @@ func (l *Ledger) copiedEvent(at network.Position, e Entry) (network.Event, error
 	if err != nil {
 		return network.Event{}, err
 	}
-	ev := network.Event{Position: at, Leaf: leaf, Message: e.Message}
+	ev := network.Event{Position: at, Leaf: leaf, Message: e.Message, Late: e.Late && e.Message == nil}
 	if ev.Event, err = consent.EventOf(leaf); err != nil {
 		return ev, err
 	}
 	if ev.Event.Type == "Erase" {
-		ev.Message = nil
+		ev.Message, ev.Late = nil, false
 	}
 	if ev.Message != nil && consent.Commitment(ev.Message.Body) != leaf.Commitment {
 		return ev, consent.Errorf(consent.Internal, "position %d: the message is not the one that the leaf commits to", at)
@@ -165,6 +167,8 @@ func (l *Ledger) copiedAttachment(ev *network.Event) ([]byte, error) {
 	switch h := ev.Event.Handle; {
 	case ev.Event.Type == "Erase":
 		return []byte{attachNone}, nil
+	case ev.Message == nil && ev.Late:
+		return []byte{attachLate}, nil
 	case ev.Message == nil:
 		return []byte{attachElsewhere}, nil
 	case h.IsZero():

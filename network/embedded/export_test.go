@@ -17,7 +17,7 @@ func (l *Ledger) Apply(leaves, size int) ([]byte, error) {
 	at := l.Position()
 	batch := make([]applied, leaves)
 	for i := range batch {
-		batch[i] = applied{at, consent.Leaf{Writes: []consent.Write{{Key: consent.MemberKey(consent.MemberID(fmt.Sprint("m", i))), Value: make([]byte, size)}}}}
+		batch[i] = applied{at: at, leaf: consent.Leaf{Writes: []consent.Write{{Key: consent.MemberKey(consent.MemberID(fmt.Sprint("m", i))), Value: make([]byte, size)}}}}
 	}
 	if err := l.apply(batch, nil); err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (l *Ledger) land(batch []*submission) {
 	}
 	leaves := make([]applied, 0, ok)
 	for _, s := range batch[:ok] {
-		leaves = append(leaves, applied{s.position(), s.out.Leaf})
+		leaves = append(leaves, applied{at: s.position(), leaf: s.out.Leaf})
 	}
 	if err := l.apply(leaves, nil); err != nil {
 		ok = 0
@@ -223,7 +223,7 @@ func (l *Ledger) Follow(ctx context.Context, from network.Position, fn func(netw
 // replay reads events back from the journal.
 func (l *Ledger) replay(ctx context.Context, from, to network.Position, fn func(network.Event) error) error {
 	return l.log.Scan(ctx, int64(from), int64(to), func(i int64, r journal.Record) error { //nolint:gosec // far below 2^63
-		ev, err := EventAt(l.cfg.Vault, i, r)
+		ev, err := l.eventAt(i, r)
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,8 @@ func LeafAt(i int64, r journal.Record) (network.Event, error) {
 	return ev, err
 }
 
-// EventAt reads record i of a ledger's journal. The message is nil when it was not kept or its subject was erased.
+// EventAt reads record i of a ledger's journal. The message is nil when it was not kept, its subject was erased, or it came
+// later than its leaf.
 func EventAt(v *vault.Vault, i int64, r journal.Record) (network.Event, error) {
 	ev, err := LeafAt(i, r)
 	if err != nil {
@@ -262,7 +263,7 @@ func openMessage(v *vault.Vault, ev consent.Event, b []byte) (*consent.Message, 
 	}
 	body := b[1:]
 	switch b[0] {
-	case attachNone, attachElsewhere:
+	case attachNone, attachElsewhere, attachLate:
 		return nil, nil
 	case attachPlain:
 	case attachSealed:

@@ -115,7 +115,7 @@ func (l *Ledger) catchUp(ctx context.Context, from network.Position) error {
 		if err := l.eraseFor(leaf); err != nil {
 			return err
 		}
-		batch = append(batch, applied{network.Position(i) + 1, leaf}) //nolint:gosec // not negative
+		batch = append(batch, applied{network.Position(i) + 1, leaf, isLate(r.Attachment)}) //nolint:gosec // not negative
 		if len(batch) < maxApply {
 			return nil
 		}
@@ -134,8 +134,9 @@ func (l *Ledger) catchUp(ctx context.Context, from network.Position) error {
 const maxApply = 1000
 
 type applied struct {
-	at   network.Position
-	leaf consent.Leaf
+	at      network.Position
+	leaf    consent.Leaf
+	without bool // its message has not come
 }
 
 // apply writes leaves, the new position and a copy's cursor (nil: as it is) in one transaction, or in several if Badger has no
@@ -168,6 +169,9 @@ func (l *Ledger) applyAtOnce(batch []applied, cursor []byte) error {
 			}
 		}
 		if err := txn.Set(commitKey(a.leaf.Commitment), binary.AppendUvarint(nil, uint64(a.at))); err != nil {
+			return fmt.Errorf("apply a leaf: %w", err)
+		}
+		if err := a.late(txn); err != nil {
 			return fmt.Errorf("apply a leaf: %w", err)
 		}
 	}

@@ -195,6 +195,7 @@ const (
 	attachPlain     = 1 // the message, of a kind that speaks of no subject
 	attachSealed    = 2 // the message, sealed under the subject's key
 	attachElsewhere = 3 // the message is another organisation's to keep; only in copies
+	attachLate      = 4 // the message had not arrived when the leaf did; only in copies
 )
 
 // Attach is the attachment of an accepted message: sealed for a subject, plain for others, empty for an erasure, which

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
@@ -121,6 +120,7 @@ func (l *Ledger) block(b Block) error {
 		return &fatalError{fmt.Errorf("copy block %d: %w", b.Number, err)}
 	}
 	l.place = p
+	l.missed(entries)
 	l.landed(b, entries)
 	return nil
 }
@@ -151,16 +151,6 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	return all, l.fetch(all, missing)
 }
 
-// body names a message in a private collection.
-type body struct {
-	custodian  consent.MemberID
-	handle     consent.SubjectID
-	seq        consent.Uint64
-	commitment consent.Hash
-}
-
-func (b body) key() string { return b.handle.String() + "/" + strconv.FormatUint(uint64(b.seq), 10) }
-
 // entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.
 func (l *Ledger) entry(part wire.Part) (embedded.Entry, *body, error) {
 	e := embedded.Entry{Leaf: []byte(part.Leaf)}
@@ -177,13 +167,7 @@ func (l *Ledger) entry(part wire.Part) (embedded.Entry, *body, error) {
 	if err != nil || ev.Type == "Erase" {
 		return e, nil, err
 	}
-	want := body{handle: ev.Handle, seq: ev.Seq, commitment: ev.Commitment}
-	for _, w := range leaf.Writes {
-		var h consent.Head
-		if w.Key == consent.HeadKey(ev.Handle) && consent.Decode(w.Value, &h) == nil {
-			want.custodian = h.Custodian
-		}
-	}
+	want := bodyOf(leaf, ev)
 	if !l.own(want.custodian) {
 		return e, nil, nil
 	}
@@ -210,39 +194,6 @@ func (l *Ledger) mine(c consent.Hash) *consent.Message {
 	if m := l.pending[c]; m != nil {
 		msg := m.v.Message()
 		return &msg
-	}
-	return nil
-}
-
-// fetchAgain is how long the follower waits for a body that its peer has not got yet.
-const fetchAgain = 200 * time.Millisecond
-
-// fetch gets bodies from the own peer's collection. A body may come late, from the trust's peer; until it is there the
-// copy goes no further, so that nothing is decided on half of what is known.
-func (l *Ledger) fetch(all []embedded.Entry, missing map[int]body) error {
-	for tries := 0; len(missing) > 0; tries++ {
-		for i, want := range missing {
-			m, gone, err := l.fetchOne(want)
-			if err != nil {
-				return err
-			}
-			if m != nil {
-				all[i].Message = m
-			}
-			if m != nil || gone {
-				delete(missing, i)
-			}
-		}
-		if len(missing) == 0 {
-			break
-		}
-		if tries%25 == 24 {
-			l.cfg.Log.Warn("the own peer has not got bodies yet", slog.Int("missing", len(missing)))
-		}
-		pause(l.ctx, fetchAgain)
-		if err := l.ctx.Err(); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Endorse  time.Duration // limit of one endorsement; 0 means 10 s
 	Commit   time.Duration // wait for a submitted transaction before its messages are endorsed anew; 0 means 10 s
 	Patience time.Duration // how long a message is tried before it is given back as Unavailable or Unknown; 0 means 20 s
+	Grace    time.Duration // wait for a message that its own peer has not got before the copy goes on without; 0 means 1 s
 	Beat     time.Duration // a heartbeat after this long without an own transaction; 0 means 1 s
 	Log      *slog.Logger
 	Now      func() time.Time // nil is time.Now
@@ -53,6 +54,7 @@ func (c Config) withDefaults() Config {
 	c.Linger, c.Lanes = or(c.Linger, 25*time.Millisecond), or(c.Lanes, 2)
 	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 10*time.Second)
 	c.Patience, c.Beat = or(c.Patience, 20*time.Second), or(c.Beat, time.Second)
+	c.Grace = or(c.Grace, time.Second)
 	c.Copy.Copy, c.Copy.Now = true, c.Now
 	return c
 }
@@ -84,6 +86,7 @@ type Ledger struct {
 	pending map[consent.Hash]*message      // taken, outcome not known yet
 	doubt   map[consent.Hash][]string      // given back as Unknown: their transactions
 	waiting map[string]chan<- string       // told a transaction's validation code
+	late    lateBodies
 	closed  bool
 }
 
@@ -109,7 +112,13 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	if l.place, err = l.readPlace(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	missing, err := c.Late()
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	l.late.some = len(missing) > 0
 	l.ends.Go(l.follow)
+	l.ends.Go(l.chase)
 	l.ends.Go(l.beat)
 	if err := l.settle(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -382,3 +382,63 @@ func TestAnotherHistory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A body that does not arrive holds nobody else up: the copy goes on, says that it is late, and has it when it comes, after a
+// restart too.
+func TestLateBody(t *testing.T) {
+	s := newTown(t, nil)
+	p, q := s.subject(), s.subject()
+	m := s.grant(p)
+	missing := s.must(s.g, m)
+	late := consent.BodyKey(p.Handle, p.Seq+1)
+	s.n.mu.Lock()
+	body := s.n.bodies[late]
+	delete(s.n.bodies, late)
+	s.n.mu.Unlock()
+	g := fakeGate(t, s.n, s.g.cfg.Genesis, hospital)
+	g.cfg.Grace = 50 * time.Millisecond
+	g.start(t)
+	s.level(g, s.must(s.g, s.grant(q)).Position)
+	check := func(late bool) {
+		t.Helper()
+		done := errors.New("done")
+		if err := g.l.Follow(t.Context(), missing.Position-1, func(ev network.Event) error {
+			if ev.Late != late || (ev.Message == nil) != late {
+				t.Errorf("late %v with message %v, want late %v", ev.Late, ev.Message != nil, late)
+			}
+			return done
+		}); !errors.Is(err, done) {
+			t.Error(err)
+		}
+	}
+	check(true)
+	g.close(t)
+	g.open(t)
+	check(true)
+	forged := m
+	other := *m.Body.(*consent.ConsentGrant)
+	other.Salt[0] ^= 1
+	forged.Body = &other
+	s.n.mu.Lock()
+	s.n.bodies[late] = string(forged.Marshal()) // not what the leaf commits to
+	s.n.mu.Unlock()
+	time.Sleep(500 * time.Millisecond) // in which it is asked for, and must not be taken
+	check(true)
+	s.n.mu.Lock()
+	s.n.bodies[late] = body
+	s.n.mu.Unlock()
+	for arrived := false; !arrived; {
+		done := errors.New("done")
+		if err := g.l.Follow(t.Context(), missing.Position-1, func(ev network.Event) error {
+			arrived = !ev.Late
+			return done
+		}); !errors.Is(err, done) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	check(false)
+	g.close(t)
+	g.open(t)
+	check(false)
+}
