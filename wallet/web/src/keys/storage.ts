@@ -1,11 +1,19 @@
 /** Where the sealed vault lies: IndexedDB, one value. Nothing but sealed bytes and the way to begin is ever put there. */
 
+import type { VaultStatus } from "../api/volens.ts";
+
 /** Storage keeps texts by name. */
 export interface Storage {
   get(name: string): Promise<string | undefined>;
   set(name: string, value: string): Promise<void>;
   remove(name: string): Promise<void>;
 }
+
+/** VAULT is the name of the sealed vault. */
+export const VAULT = "vault";
+
+/** noVault is the status of a device without one. */
+export const noVault: VaultStatus = { exists: false, unlocked: false, phraseSeen: true, hasPhrase: false, kdf: "scrypt", passkey: false, autoLockMinutes: 10 };
 
 const DATABASE = "volens";
 const TABLE = "vault";

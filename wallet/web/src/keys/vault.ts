@@ -9,9 +9,9 @@ import { Keys } from "./derive.ts";
 import { isPem, publicOf, readPem, thumbprint } from "./pem.ts";
 import { newEntropy, parsePhrase, seedOf, suggestWords, wordsOf } from "./phrase.ts";
 import { checkPassword, decrypt, encrypt, importDataKey, keyOfSecret, newDataKey, newKdf, stretch, type VaultFile } from "./seal.ts";
-import type { Storage } from "./storage.ts";
+import { type Storage, VAULT } from "./storage.ts";
 
-const NAME = "vault";
+const NAME = VAULT;
 const WRAP = "volens/vault-key/1";
 const CONTENT = "volens/vault/1";
 const QUIZ = 3;

@@ -1,6 +1,7 @@
 /** The page's side of the worker. Nothing of the cryptography is in the page's bundle; the worker starts at the first call. */
-import type { Volens, VolensEvent } from "../api/volens.ts";
+import type { VaultStatus, Volens, VolensEvent } from "../api/volens.ts";
 import { makeSecret, openSecret } from "../keys/passkey.ts";
+import { deviceStorage, noVault, type Storage, VAULT } from "../keys/storage.ts";
 import type { Core } from "./core.ts";
 import { fromWire, type Reply, type Request } from "./rpc.ts";
 import { startWorker } from "./trusted.ts";
@@ -11,7 +12,7 @@ interface Waiting {
 }
 
 /** connect makes a Volens whose every method is a call to a worker. After a lock the worker is thrown away, and its memory with it. */
-export function connect(start: () => Worker): Volens {
+export function connect(start: () => Worker, storage: Pick<Storage, "get">): Volens {
   const listeners = new Set<(event: VolensEvent) => void>();
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined;
@@ -62,6 +63,10 @@ export function connect(start: () => Worker): Volens {
 
   const passkey = part("passkey");
   const vault: Volens["vault"] = Object.assign(Object.create(part("vault")) as Volens["vault"], {
+    async status() {
+      // Without a vault there is nothing to ask the worker: the first page does not wait for its code.
+      return worker === undefined && (await storage.get(VAULT)) === undefined ? noVault : (call("vault", "status", []) as Promise<VaultStatus>);
+    },
     async lock() {
       await call("vault", "lock", []);
       end();
@@ -87,4 +92,4 @@ export function connect(start: () => Worker): Volens {
 }
 
 /** volens is the app's one connection. */
-export const volens: Volens = connect(startWorker);
+export const volens: Volens = connect(startWorker, deviceStorage());

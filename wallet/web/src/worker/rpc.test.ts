@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import { isVolensError, VolensError } from "../api/error.ts";
 import { Http } from "../api/http.ts";
+import { memoryStorage, noVault } from "../keys/storage.ts";
+import { Safe } from "../keys/vault.ts";
 import { connect } from "./client.ts";
 import { readEvents } from "./follow.ts";
 import { dispatch, fromWire, type Request, toWire } from "./rpc.ts";
@@ -34,12 +36,20 @@ describe("calls between page and worker", () => {
         terminate: () => ended++,
       };
       return worker as unknown as Worker;
-    });
+    }, memoryStorage({ vault: "sealed" }));
     expect(await volens.wallet.subjects()).toBe("wallet.subjects");
     await volens.vault.lock();
     expect([started, ended]).toEqual([1, 1]);
     expect(await volens.vault.status()).toBe("vault.status");
     expect(started).toBe(2);
+  });
+  it("start no worker on a device without a vault", async () => {
+    const volens = connect(() => {
+      throw new Error("started");
+    }, memoryStorage());
+    expect(await volens.vault.status()).toEqual(noVault);
+    const safe = new Safe({ storage: memoryStorage(), random: () => undefined, onLock: () => undefined, onUnlock: () => undefined });
+    expect(await safe.status()).toEqual(noVault);
   });
 });
 

@@ -35,9 +35,22 @@ export function startWorker(): Worker {
   return new Worker(trusted(workerUrl), { type: "module", name: "volens" });
 }
 
-/** registerServiceWorker lets the app's static files be there without a network. Where it cannot, the app works all the same. */
+/**
+ * registerServiceWorker lets the app's static files be there without a network, once the first page is: on a slow way it would
+ * fetch them all before. Where it cannot, the app works all the same.
+ */
 export function registerServiceWorker(): void {
   if (import.meta.env.PROD && "serviceWorker" in navigator) {
-    navigator.serviceWorker.register(trusted(SERVICE_WORKER)).catch(() => undefined);
+    afterLoad(() => {
+      navigator.serviceWorker.register(trusted(SERVICE_WORKER)).catch(() => undefined);
+    });
+  }
+}
+
+function afterLoad(work: () => void): void {
+  if (document.readyState === "complete") {
+    window.setTimeout(work, 1000);
+  } else {
+    window.addEventListener("load", () => window.setTimeout(work, 1000), { once: true });
   }
 }
