@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -88,21 +87,6 @@ func demoOnce(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (e
 	return err
 }
 
-// listenOn says where the demo listens and under which name: localhost, unless flags say otherwise.
-func listenOn(cfg *demo.Config) error {
-	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:8080"
-	}
-	host, port, err := net.SplitHostPort(cfg.Listen)
-	if err != nil {
-		return cli.Usage("--listen: %w", err)
-	}
-	if ip := net.ParseIP(host); cfg.Origin == "" && ip != nil && ip.IsLoopback() && port != "0" {
-		cfg.Origin = "http://localhost:" + port
-	}
-	return nil
-}
-
 // demoServe runs the world until it is interrupted.
 func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (err error) {
 	if cfg.Dir == "" {
@@ -111,7 +95,10 @@ func demoServe(ctx context.Context, env cli.Env, cfg demo.Config, asJSON bool) (
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return err
 	}
-	if err := listenOn(&cfg); err != nil {
+	if cfg.Listen == "" {
+		cfg.Listen = defaultListen
+	}
+	if cfg.Origin, err = originOf(cfg.Listen, cfg.Origin); err != nil {
 		return err
 	}
 	w, err := demo.Open(ctx, cfg)

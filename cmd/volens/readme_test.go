@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path"
@@ -15,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/modfile"
@@ -79,6 +85,83 @@ func TestReadmeRuns(t *testing.T) {
 		t.Error(err)
 	}
 	run("stopped", "ledger size=")
+}
+
+// TestReadmeProxy types the three commands by which the README puts a node in front of a FHIR server, on the demo's node and beside
+// a stand-in for that server: its first is started and the others follow. Only addresses differ, since those of the README may be in use.
+func TestReadmeProxy(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	w, err := demo.Open(ctx, demo.Config{Dir: filepath.Join(dir, ".volens-demo"), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Settle(ctx)
+	if err := errors.Join(err, w.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "consents", "a.json"), `{"resourceType":"Consent","status":"active","subject":{"reference":"Patient/123"},"decision":"deny","provision":[
+	 {"actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/extra-security-role-type","code":"PRCP"}]},"reference":{"reference":"Organization/rosa-institute"}}],
+	  "purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"HRESCH"}]}]}`)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/fhir+json")
+		_, _ = io.WriteString(w, `{"resourceType":"Bundle","type":"searchset","entry":[
+		 {"resource":{"resourceType":"Observation","id":"hers","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/123"}}},
+		 {"resource":{"resourceType":"Observation","id":"anothers","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/124"}}}]}`)
+	}))
+	defer upstream.Close()
+	node, front := free(t), free(t)
+	script := strings.NewReplacer("localhost:8103", strings.TrimPrefix(upstream.URL, "http://"), "localhost:8090", front).Replace(blocks(t, "proxy"))
+	lines := strings.Split(strings.TrimSpace(strings.TrimPrefix(script, "set -eu\n")), "\n")
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "volens proxy ") {
+		t.Fatalf("the README has not three commands: %q", lines)
+	}
+	sh := func(script string) *exec.Cmd {
+		c := exec.CommandContext(ctx, "sh", "-c", script)
+		c.Dir, c.Env = dir, append(os.Environ(), "HOME="+dir, "VOLENS_SERVER=http://"+strings.Replace(node, "127.0.0.1", "localhost", 1))
+		return c
+	}
+	serving := sh("exec " + lines[0] + " --listen " + node + " --fhir-listen " + front)
+	if err := serving.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(serving.Process.Signal(os.Interrupt), serving.Wait()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for range 600 {
+		c, err := net.Dial("tcp", front)
+		if err == nil {
+			_ = c.Close()
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	defined := strings.Join(regexp.MustCompile(`(?m)^(?:rosa|city)=.*$`).FindAllString(read(t, "README.md"), -1), "\n")
+	for i, want := range []string{"1 imported", `"id":"hers"`} {
+		out, err := sh("set -eu\n" + defined + "\n" + lines[i+1]).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "anothers") {
+			t.Errorf("%s\n%v, %s", lines[i+1], err, out)
+		}
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// free is an address on which nobody listens.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 var dependency = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -60,8 +61,8 @@ there while the node goes on serving.`,
 	}
 	s.flags(c)
 	f := c.Flags()
-	f.StringVar(&s.cfg.Listen, "listen", "127.0.0.1:8080", "address to listen on")
-	f.StringVar(&s.cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://LISTEN)")
+	f.StringVar(&s.cfg.Listen, "listen", defaultListen, "address to listen on")
+	f.StringVar(&s.cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://LISTEN, localhost for a loopback address)")
 	f.StringVar(&s.cfg.Debug, "debug", "", "loopback address for metrics and profiles, e.g. 127.0.0.1:9090 (default none)")
 	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
 	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
@@ -78,6 +79,22 @@ there while the node goes on serving.`,
 	return c, s
 }
 
+// defaultListen is where clients look for a node unless they are told: --server has localhost and its port.
+const defaultListen = "127.0.0.1:8080"
+
+// originOf is under which name a node is known that listens there: what --origin says, or localhost for a loopback address, since
+// clients sign what they think they speak to.
+func originOf(listen, origin string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", cli.Usage("--listen: %w", err)
+	}
+	if ip := net.ParseIP(host); origin == "" && ip != nil && ip.IsLoopback() && port != "0" {
+		return "http://localhost:" + port, nil
+	}
+	return origin, nil
+}
+
 func (s *serving) run(c *cobra.Command) error {
 	harden()
 	limitMemory()
@@ -86,6 +103,9 @@ func (s *serving) run(c *cobra.Command) error {
 		return err
 	}
 	s.cfg.Paths, s.cfg.Version = paths, version()
+	if s.cfg.Origin, err = originOf(s.cfg.Listen, s.cfg.Origin); err != nil {
+		return err
+	}
 	s.cfg.Algorithm, s.cfg.Implicit = policies.Algorithm(s.algorithm), policies.Implicit(s.implicit)
 	if s.cfg.Log, err = s.logger(c); err != nil {
 		return err

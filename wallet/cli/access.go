@@ -22,7 +22,7 @@ func accessCommand(env Env) *cobra.Command {
 	c := a.group("access", "For requesters: ask for decisions, data and consents",
 		`Ask, as a member organisation, for access to a patient's data. Every answer is on record before it is sent, and the patient
 sees it. You name a patient by the pseudonym that the custodian gave you.`,
-		a.accessAsk(), a.accessFetch(), a.accessBatch(), a.accessRequest(), a.accessKey())
+		a.accessAsk(), a.accessFetch(), a.accessBatch(), a.accessRequest(), a.accessToken(), a.accessKey())
 	a.memberFlags(c)
 	return c
 }

@@ -11,14 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/volens-ledger/volens/gateway/api"
-	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/gateway/fhir"
 )
 
@@ -55,16 +51,23 @@ is the one whose record was opened under the id in Patient/id, or under system|v
 
 What is refused is told with its reason, and the others go on; then it ends with 1. A consent that is in force already is not
 entered again, so an import that stopped can simply be repeated. --strict refuses consents of which anything but words for
-people is not mapped.`,
-		Example: `  volens consent import --member city-hospital --key city.key consents/`,
+people is not mapped. --open opens a handle for each patient who has none; "volens custodian code" makes the invitation when she
+wants to claim it.`,
+		Example: `  volens consent import --member city-hospital --key city.key consents/
+  volens consent import --member city-hospital --key city.key --open export.ndjson`,
 	}
 	strict := c.Flags().Bool("strict", false, "refuse what is not mapped whole")
+	open := c.Flags().Bool("open", false, "open a handle for each patient who has none")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		m, err := a.memberClient()
 		if err != nil {
 			return err
 		}
-		out, err := a.importAll(c.Context(), m, args, *strict)
+		in := &importing{m: m, strict: *strict}
+		if *open {
+			in.opened = map[string]bool{}
+		}
+		out, err := a.importAll(c.Context(), in, args)
 		if err != nil {
 			return err
 		}
@@ -84,7 +87,7 @@ people is not mapped.`,
 }
 
 // importAll sends what is in the paths, in batches, several at once. The first error that is not about one consent ends it.
-func (a *app) importAll(ctx context.Context, m *client.Client, paths []string, strict bool) (imported, error) {
+func (a *app) importAll(ctx context.Context, in *importing, paths []string) (imported, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	began := a.Now()
@@ -108,7 +111,7 @@ func (a *app) importAll(ctx context.Context, m *client.Client, paths []string, s
 	for range importers {
 		wait.Go(func() {
 			for b := range batches {
-				more, notes, err := importSome(ctx, m, b, strict)
+				more, notes, err := in.some(ctx, b)
 				if err != nil {
 					stop(err)
 				}
@@ -220,92 +223,4 @@ func inDocument(path string, raw []byte, fn func(found) error) error {
 		}
 	}
 	return nil
-}
-
-// importSome sends a batch, what is R4 to the one interface and what is R5 to the other.
-func importSome(ctx context.Context, m *client.Client, batch []found, strict bool) (sum imported, notes []string, err error) {
-	by := map[fhir.Version][]found{}
-	for _, f := range batch {
-		d, err := fhir.Read(f.raw, fhir.ReadOptions{Strict: strict})
-		if err != nil {
-			sum.Refused++
-			notes = append(notes, f.where+": "+strings.TrimPrefix(err.Error(), "read FHIR Consent: "))
-			continue
-		}
-		by[d.Version] = append(by[d.Version], f)
-	}
-	for v, base := range map[fhir.Version]string{fhir.R4: api.PathFHIR4, fhir.R5: api.PathFHIR5} {
-		if len(by[v]) == 0 || err != nil {
-			continue
-		}
-		var more imported
-		var lines []string
-		more, lines, err = sendBatch(ctx, m, base, by[v])
-		sum = imported{New: sum.New + more.New, There: sum.There + more.There, Refused: sum.Refused + more.Refused, Warnings: sum.Warnings + more.Warnings}
-		notes = append(notes, lines...)
-	}
-	return sum, notes, err
-}
-
-// importEntry is an entry of a batch and of its answer.
-type importEntry struct {
-	Resource json.RawMessage   `json:"resource,omitempty"`
-	Request  map[string]string `json:"request,omitempty"`
-	Response *struct {
-		Status  string `json:"status"`
-		Outcome fhir.Outcome
-	} `json:"response,omitempty"`
-}
-
-func sendBatch(ctx context.Context, m *client.Client, base string, batch []found) (sum imported, notes []string, err error) {
-	type bundle struct {
-		ResourceType string        `json:"resourceType"`
-		Type         string        `json:"type"`
-		Entry        []importEntry `json:"entry"`
-	}
-	out := bundle{"Bundle", "batch", make([]importEntry, len(batch))}
-	for i, f := range batch {
-		out.Entry[i] = importEntry{Resource: f.raw, Request: map[string]string{"method": "POST", "url": "Consent"}}
-	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		return sum, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	answer, err := m.Bundle(ctx, base, body)
-	if err != nil {
-		return sum, nil, err
-	}
-	var back bundle
-	if err := json.Unmarshal(answer, &back); err != nil || len(back.Entry) != len(batch) {
-		return sum, nil, fmt.Errorf("read the gateway's answer: it has %d entries, not %d", len(back.Entry), len(batch))
-	}
-	return tallied(batch, back.Entry)
-}
-
-// tallied counts the answers to a batch.
-func tallied(batch []found, entries []importEntry) (sum imported, notes []string, err error) {
-	for i, e := range entries {
-		if e.Response == nil {
-			return sum, nil, fmt.Errorf("read the gateway's answer: entry %d has no response", i)
-		}
-		said := e.Response.Outcome.Issue
-		switch e.Response.Status {
-		case "201":
-			sum.New++
-		case "200":
-			sum.There++
-		default:
-			sum.Refused++
-			notes = append(notes, batch[i].where+": "+(&fhir.RefusedError{Issues: said}).Error())
-		}
-		for _, is := range said {
-			if is.Severity == fhir.Warning {
-				sum.Warnings++
-				break
-			}
-		}
-	}
-	return sum, notes, nil
 }

@@ -54,18 +54,25 @@ func WriteKey(path string, k sig.Key) error {
 
 // memberClient is the gateway as the member that the flags name.
 func (a *app) memberClient() (*client.Client, error) {
+	c, d, err := a.memberCredentials()
+	if err != nil {
+		return nil, err
+	}
+	return c.Member(d), nil
+}
+
+// memberCredentials are what the member that the flags name signs in with, and where.
+func (a *app) memberCredentials() (*client.Client, client.Credentials, error) {
+	var d client.Credentials
 	if a.member == "" || a.key == "" {
-		return nil, Usage("--member and --key say who asks")
+		return nil, d, Usage("--member and --key say who asks")
 	}
 	k, err := ReadKey(a.key)
 	if err != nil {
-		return nil, err
+		return nil, d, err
 	}
 	c, err := a.dial(a.serverOr(""))
-	if err != nil {
-		return nil, err
-	}
-	return c.Member(client.Credentials{Member: consent.MemberID(a.member), Key: k, KeyID: a.keyID, Now: a.Now}), nil
+	return c, client.Credentials{Member: consent.MemberID(a.member), Key: k, KeyID: a.keyID, Now: a.Now}, err
 }
 
 // subjectFlags name a subject as its custodian does.
