@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -373,5 +374,49 @@ func TestPages(t *testing.T) {
 	none, err := me.Uses(ctx, api.UsesQuery{After: 26, Since: consent.Uint64(w.Node.Uses.Count())})
 	if err != nil || len(none.Entries) != 0 {
 		t.Fatalf("%d entries again, %v", len(none.Entries), err)
+	}
+}
+
+// TestEvidence checks that a patient gets the messages that a consent stands on, whoever signed them, and nobody else's.
+func TestEvidence(t *testing.T) {
+	ctx := context.Background()
+	w := start(t, nil)
+	alice, me := w.Enrol("p1")
+	attested, err := w.Member(consenttest.CityHospital).Attest(ctx, api.Attest{
+		SubjectQuery: api.SubjectQuery{Handle: &alice.Handle}, Consent: consenttest.ResearchConsent(consenttest.RosaInstitute, 0), Evidence: consent.Hash{1},
+	})
+	w.must(err)
+	alice.Seq, alice.Prev = attested.Seq, attested.Commitment
+	l := alice.Link()
+	w.submit(me, alice, alice.Sign(&consent.ConsentConfirm{
+		Handle: l.Handle, Seq: l.Seq, Prev: l.Prev, Consent: attested.Seq, Commitment: attested.Commitment, Salt: w.Rand.Hash(),
+	}))
+	w.submit(me, alice, alice.Grant(consenttest.ResearchConsent(consenttest.BobPractice, 0)))
+	given := alice.Seq
+	w.submit(me, alice, alice.Revoke(attested.Seq))
+	w.submit(me, alice, alice.RevokeAll())
+	for seq, want := range map[consent.Uint64][]string{
+		attested.Seq: {"ConsentAttest", "ConsentConfirm", "ConsentRevoke", "RevokeAll"}, given: {"ConsentGrant", "RevokeAll"},
+	} {
+		ev, err := me.Evidence(ctx, seq)
+		w.must(err)
+		var got []string
+		for _, p := range ev.Messages {
+			got = append(got, consent.TypeOf(p.Message.Body))
+			if p.Receipt.Commitment != consent.Commitment(p.Message.Body) || len(p.Message.Sigs) != 1 || len(p.Receipt.Checkpoint) == 0 {
+				t.Errorf("%d: %+v", seq, p)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d: %q", seq, got)
+		}
+	}
+	_, other := w.Enrol("p2")
+	for _, c := range []struct {
+		me  *client.Client
+		seq consent.Uint64
+	}{{me, 0}, {me, 1}, {me, 2}, {me, attested.Seq + 1}, {me, 1 << 40}, {other, attested.Seq}} {
+		_, err := c.me.Evidence(ctx, c.seq)
+		w.wants(err, consent.NotFound)
 	}
 }

@@ -32,6 +32,7 @@ func (g *Gateway) handlers() map[string]gin.HandlerFunc {
 		post + api.PathReceipts:                    g.receipt,
 		get + api.PathMe:                           g.me,
 		get + api.PathConsents:                     g.consents,
+		post + api.PathEvidence:                    g.evidence,
 		get + api.PathRequests:                     g.requests,
 		post + api.PathPreview:                     g.preview,
 		post + api.PathUses:                        g.uses,

@@ -126,6 +126,7 @@ func Routes() []Route {
 
 		get(PathMe, people, "Where my handle stands.", Me{}),
 		get(PathConsents, people, "My consents.", Consents{}),
+		post(PathEvidence, people, "The signed messages that one of my consents stands on, with receipts.", EvidenceQuery{}, nil),
 		get(PathRequests, people, "What I am asked for.", Requests{}),
 		post(PathPreview, people, "What a consent, or its end, would change for a requester.", Preview{}, Access{}),
 		post(PathUses, people, "Who used my data, with proof that none is missing.", UsesQuery{}, nil),

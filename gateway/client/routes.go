@@ -95,6 +95,12 @@ func (c *Client) Consents(ctx context.Context) (api.Consents, error) {
 	return call[api.Consents](ctx, c, request{method: http.MethodGet, path: api.PathConsents, limit: maxLarge})
 }
 
+// Evidence gives the messages that a consent of the handle stands on, with receipts, oldest first. Check each with
+// wallet.CheckReceipt.
+func (c *Client) Evidence(ctx context.Context, seq consent.Uint64) (api.Evidence, error) {
+	return post[api.Evidence](ctx, c, api.PathEvidence, api.EvidenceQuery{Seq: seq})
+}
+
 // Requests lists what the handle is asked for, newest first.
 func (c *Client) Requests(ctx context.Context) (api.Requests, error) {
 	return call[api.Requests](ctx, c, request{method: http.MethodGet, path: api.PathRequests, limit: maxLarge})

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -60,35 +63,27 @@ func (a *app) usesReport() *cobra.Command {
 func (a *app) consentReceipt() *cobra.Command {
 	var path string
 	c := &cobra.Command{
-		Use: "receipt NUMBER", Short: "Write the receipt of a consent that you signed (ISO/IEC TS 27560)", Args: cobra.ExactArgs(1),
-		Long: `Write a consent receipt by ISO/IEC TS 27560, in JSON-LD. It carries its own evidence: anybody can check it offline with
-"volens verify FILE". It names your handle, and what you consented to: hand it only to whom you want to.`,
+		Use: "receipt NUMBER", Short: "Write the receipt of a consent (ISO/IEC TS 27560)", Args: cobra.ExactArgs(1),
+		Long: `Write a consent receipt by ISO/IEC TS 27560, in JSON-LD, of any consent of yours: given, declined, entered by your custodian, and
+in the state that it has now. It carries its own evidence: anybody can check it offline with "volens verify FILE". It says
+who signed, so what your custodian entered is not taken for your signature. After an erasure it comes from what this wallet signed
+alone. It names your handle, and what you consented to: hand it only to whom you want to.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := number(args[0])
 			if err != nil {
 				return err
 			}
-			return a.withPerson(c.Context(), func(p *person) error {
-				l, err := p.API.Ledger(c.Context())
-				if err != nil {
-					return err
-				}
-				ms, err := p.API.Members(c.Context())
-				if err != nil {
-					return err
-				}
-				r, err := receiptOf(p.Subject, *p.Ledger, n, ms.Messages, takeout.Stated{Jurisdiction: l.Jurisdiction, Gateway: p.API.URL()})
-				if err != nil {
-					return err
-				}
-				b, err := r.Format()
-				if err != nil {
-					return err
-				}
-				return a.output(path, func(out io.Writer) error {
-					_, err := out.Write(b)
-					return err
-				})
+			r, err := a.receipt(c.Context(), n)
+			if err != nil {
+				return err
+			}
+			b, err := r.Format()
+			if err != nil {
+				return err
+			}
+			return a.output(path, func(out io.Writer) error {
+				_, err := out.Write(b)
+				return err
 			})
 		},
 	}
@@ -96,27 +91,110 @@ func (a *app) consentReceipt() *cobra.Command {
 	return c
 }
 
-// receiptOf makes the receipt of the consent with this seq from the wallet's own records.
-func receiptOf(s *wallet.Subject, pinned wallet.Ledger, seq consent.Uint64, members []consent.Message, stated takeout.Stated) (takeout.Receipt, error) {
-	e := takeout.Evidence{Ledger: pinned.ID, Genesis: pinned.Genesis, LogKey: pinned.Log.Key, Stated: stated}
-	found := false
+// receipt makes the receipt of the consent with this seq from what the wallet signed and what the gateway knows.
+func (a *app) receipt(ctx context.Context, seq consent.Uint64) (r takeout.Receipt, err error) {
+	p, known, err := a.openAnyway(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, p.Wallet.Close()) }()
+	l, err := p.API.Ledger(ctx)
+	if err != nil {
+		return r, err
+	}
+	ms, err := p.API.Members(ctx)
+	if err != nil {
+		return r, err
+	}
+	all, err := records(p.Subject)
+	if err != nil {
+		return r, err
+	}
+	if known {
+		more, err := p.API.Evidence(ctx, seq)
+		if err != nil {
+			return r, err
+		}
+		for _, m := range more.Messages {
+			all = append(all, takeout.Proved(m))
+		}
+	}
+	e := takeout.Evidence{
+		Ledger: p.Ledger.ID, Genesis: p.Ledger.Genesis, LogKey: p.Ledger.Log.Key,
+		Stated: takeout.Stated{Jurisdiction: l.Jurisdiction, Gateway: p.API.URL(), Issued: consent.Millis(p.Now().UnixMilli())},
+	}
+	if !sortEvidence(&e, all, seq) {
+		return r, consent.Errorf(consent.NotFound, "there is no consent %d here", seq)
+	}
+	e.Stated.Gone = !known && e.Ended == nil
+	e.Members = takeout.Parties(ms.Messages, parties(e, p.Subject.Custodian)...)
+	return takeout.New(e)
+}
+
+// openAnyway opens the wallet and signs in; known is false when the gateway does not know the handle, as after an erasure. The
+// caller closes the wallet.
+func (a *app) openAnyway(ctx context.Context) (p *person, known bool, err error) {
+	w, err := a.openWallet()
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	s, err := a.pick(w.Book())
+	if err != nil {
+		return nil, false, err
+	}
+	if p, err = a.personOf(w, s); err != nil {
+		return nil, false, err
+	}
+	if err = p.signIn(ctx); consent.CodeOf(err) == consent.Unauthorized {
+		a.say("the gateway does not know this handle any more; the receipt says what this wallet knows")
+		return p, false, nil
+	}
+	return p, true, err
+}
+
+// records are the messages that the wallet signed, with their receipts.
+func records(s *wallet.Subject) ([]takeout.Proved, error) {
+	out := make([]takeout.Proved, 0, len(s.Records))
 	for _, rec := range s.Records {
 		p, err := provedRecord(rec)
 		if err != nil {
-			return takeout.Receipt{}, err
+			return nil, err
 		}
-		switch {
-		case isConsent(p.Message.Body, seq):
-			e.Consent, found = p, true
-		case found && e.Ended == nil && ends(p.Message.Body, seq): // records are in the chain's order
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// sortEvidence finds what is about consent seq among messages, and puts it into its place. It is false when the consent is not
+// among them.
+func sortEvidence(e *takeout.Evidence, all []takeout.Proved, seq consent.Uint64) bool {
+	link := func(p takeout.Proved) (l consent.Link) {
+		if b, ok := p.Message.Body.(consent.SubjectBody); ok {
+			l = b.Link()
+		}
+		return l
+	}
+	all = slices.DeleteFunc(all, func(p takeout.Proved) bool { return p.Receipt.Leaf == nil }) // not on the ledger, as far as the wallet knows
+	slices.SortStableFunc(all, func(a, b takeout.Proved) int { return cmp.Compare(link(a).Seq, link(b).Seq) })
+	i := slices.IndexFunc(all, func(p takeout.Proved) bool { return isConsent(p.Message.Body, seq) })
+	if i < 0 {
+		return false
+	}
+	e.Consent = all[i]
+	for _, p := range all {
+		if c, ok := p.Message.Body.(*consent.ConsentConfirm); ok && c.Consent == seq && e.Confirm == nil {
+			e.Confirm = &p
+		}
+		if _, ok := takeout.Ends(p.Message.Body, e.Consent.Message.Body); ok && e.Ended == nil {
 			e.Ended = &p
 		}
 	}
-	if !found {
-		return takeout.Receipt{}, consent.Errorf(consent.NotFound, "this wallet signed no consent %d", seq)
-	}
-	e.Members = takeout.Parties(members, parties(e, s.Custodian)...)
-	return takeout.New(e)
+	return true
 }
 
 func isConsent(b consent.Body, seq consent.Uint64) bool {
@@ -125,17 +203,10 @@ func isConsent(b consent.Body, seq consent.Uint64) bool {
 		return b.Seq == seq
 	case *consent.ConsentDecline:
 		return b.Seq == seq
+	case *consent.ConsentAttest:
+		return b.Seq == seq
 	}
 	return false
-}
-
-// ends reports whether a later message ends consent seq.
-func ends(b consent.Body, seq consent.Uint64) bool {
-	if r, ok := b.(*consent.ConsentRevoke); ok {
-		return r.Consent == seq
-	}
-	_, all := b.(*consent.RevokeAll)
-	return all
 }
 
 func provedRecord(rec wallet.Record) (p takeout.Proved, err error) {
@@ -157,6 +228,8 @@ func parties(e takeout.Evidence, custodian consent.MemberID) []consent.MemberID 
 		k = b.Consent
 	case *consent.ConsentDecline:
 		k = b.Consent
+	case *consent.ConsentAttest:
+		k = b.Consent
 	}
 	for _, p := range k.Provisions {
 		for _, r := range p.Recipients {
@@ -172,6 +245,8 @@ func parties(e takeout.Evidence, custodian consent.MemberID) []consent.MemberID 
 type checked struct {
 	Record  string       `json:"record"`
 	State   string       `json:"state"`
+	Issued  string       `json:"issued,omitempty"` // the state is as of then
+	Signed  string       `json:"signedBy"`         // subject, delegate or custodian
 	Ledger  consent.Hash `json:"ledger"`
 	Genesis consent.Hash `json:"genesis"`
 	LogKey  string       `json:"logKey"`
@@ -184,7 +259,7 @@ func Verify(env Env) *cobra.Command {
 	var key string
 	c := &cobra.Command{
 		Use: "verify FILE", Short: "Check a consent receipt, or an auditor's evidence, offline", Args: cobra.ExactArgs(1),
-		Long: `Check a consent receipt (ISO/IEC TS 27560, from "volens consent receipt") offline: the person's signature, that it is on the
+		Long: `Check a consent receipt (ISO/IEC TS 27560, from "volens consent receipt") offline: who signed, that it is on the
 ledger, who the parties are, and that the receipt says what that evidence says. What remains is whether the ledger is the
 right one: compare its key with what you know, or give it with --log-key. It ends with 4 when anything does not hold.
 
@@ -206,7 +281,7 @@ uses are numbered without a gap, the ledger's anchors hold, and the uses that it
 			if key != "" && key != e.LogKey {
 				return &exitError{code: ProofCode, err: fmt.Errorf("%w: its ledger's key is %s", takeout.ErrRefused, e.LogKey)}
 			}
-			out := checked{r.Identifier, r.Events[len(r.Events)-1].State, e.Ledger, e.Genesis, e.LogKey, key != ""}
+			out := checked{r.Identifier, r.Events[len(r.Events)-1].State, r.Issued, signedBy(r), e.Ledger, e.Genesis, e.LogKey, key != ""}
 			return a.show(out, func(w io.Writer) { showChecked(w, r, out) })
 		},
 	}
@@ -215,10 +290,27 @@ uses are numbered without a gap, the ledger's anchors hold, and the uses that it
 	return c
 }
 
+// signedBy is who signed the consent. The first receipts did not say, and were of consents that the person or her delegate signed.
+func signedBy(r takeout.Receipt) string {
+	if r.SignedBy == "" {
+		return "subject"
+	}
+	return r.SignedBy
+}
+
 func showChecked(out io.Writer, r takeout.Receipt, k checked) {
 	printf(out, "the receipt holds: %s\n", k.Record)
+	if k.Signed == "custodian" {
+		printf(out, "  NOT SIGNED BY THE PERSON: her custodian entered it, and answers for it\n")
+	}
 	for _, e := range r.Events {
 		printf(out, "  %s  %s, valid %s\n", e.Time, e.State, e.Valid)
+		if e.Note != "" {
+			printf(out, "    %s\n", e.Note)
+		}
+	}
+	if k.Issued != "" {
+		printf(out, "  issued %s: what came later is not in it\n", k.Issued)
 	}
 	for _, p := range r.Parties {
 		printf(out, "  %s: %s (%s)\n", p.Type, wallet.Escape(p.Name), wallet.Escape(p.ID))

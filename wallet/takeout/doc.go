@@ -4,14 +4,28 @@
 // # Receipts
 //
 // A Receipt is JSON-LD in W3C's Data Privacy Vocabulary, with the 25 fields that TS 27560 makes mandatory (as DPV's guide maps
-// them). It is computed from its Evidence, which it carries: the message that the person signed, the ledger's receipt for
-// it, and the messages by which the ledger's authorities admitted the parties. So it needs no signature of its own. Check
-// looks at the evidence (the person's signature, the inclusion in the ledger's log, the log's signature, the contract's rules
-// on members), computes the receipt anew, and compares: a receipt that says anything else is refused. What remains to be
-// trusted is the key of the ledger's log, which the holder compares with the one that she pinned when she enrolled.
+// them). It is computed from its Evidence, which it carries: the message that expresses the consent, those that confirmed and
+// ended it, the ledger's receipts for them, and the messages by which the ledger's authorities admitted the parties. So it
+// needs no signature of its own. Check looks at the evidence (the signatures and whose they are, the inclusion in the ledger's
+// log, the log's signature, the contract's rules on members), computes the receipt anew, and compares: a receipt that says
+// anything else is refused. What remains to be trusted is the key of the ledger's log, which the holder compares with the
+// one that she pinned when she enrolled.
 //
-// Two things are not on the ledger: where the custodian keeps its records, and under whose law. They are the custodian's own
-// statement, are marked as such, and are covered by no signature.
+// There is a receipt for every consent: given, declined, and entered by a custodian from paper or another system. The last
+// says volens:signedBy custodian, calls nothing explicitly expressed, and names the custodian as who indicates it, until the
+// person has confirmed it by her own signature.
+//
+//	state when issued      last event                    by
+//	in force               ConsentGiven, ConsentRefused  who signed
+//	withdrawn, replaced    ConsentWithdrawn              the person or her delegate
+//	taken back, erased     ConsentRevoked                the custodian; ConsentWithdrawn when the person erased it
+//	run out                ConsentExpired                its own end, at dct:issued
+//	subject not known      ConsentUnknown                what a wallet can say when the gateway knows the handle no more
+//
+// A receipt is of the time that it was issued. That nothing came later, and nothing was left out of it, no receipt shows.
+//
+// Three things are not on the ledger: where the custodian keeps its records, under whose law, and when the receipt was issued.
+// They are stated, marked as such, and covered by no signature.
 //
 // # Accounts
 //

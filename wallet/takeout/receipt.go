@@ -16,9 +16,12 @@ import (
 // Schema is the profile of TS 27560 that a receipt conforms to.
 const Schema = "https://w3id.org/dpv/schema/dpv-27560#receipt"
 
-// mapping is the version of this package's mapping. Another mapping gets another number, and this one stays, so that receipts
-// can be checked for ever.
-const mapping = "1"
+// The versions of this package's mapping. Another mapping gets another number, and the old ones stay, so that receipts can be
+// checked for ever. The first knew no time of issue, and none but signed consents.
+const (
+	firstMapping = "1"
+	mapping      = "2"
+)
 
 // Receipt is a consent receipt by ISO/IEC TS 27560:2023 in JSON-LD.
 type Receipt struct {
@@ -27,6 +30,8 @@ type Receipt struct {
 	Type       string            `json:"@type"`
 	ConformsTo string            `json:"dct:conformsTo"`
 	Identifier string            `json:"dct:identifier"` // of the record
+	Issued     string            `json:"dct:issued,omitempty"`
+	SignedBy   string            `json:"volens:signedBy,omitempty"` // subject, delegate, or custodian: then the person has signed nothing
 	Subject    string            `json:"dpv:hasDataSubject"`
 	Notice     notice            `json:"dpv:hasNotice"`
 	Process    []process         `json:"dpv:hasProcess"`
@@ -84,15 +89,22 @@ type event struct {
 	Time   string `json:"dct:date"`
 	Valid  string `json:"dct:valid"`
 	Entity string `json:"dpv:isIndicatedBy"`
+	Note   string `json:"dct:description,omitempty"`
 }
 
 var context = map[string]string{
 	"dpv": "https://w3id.org/dpv#", "dct": "http://purl.org/dc/terms/", "schema": "https://schema.org/", "volens": "urn:volens:vocabulary:",
 }
 
-// New makes the receipt of a consent. It fails with ErrRefused when the evidence does not hold.
-func New(e Evidence) (Receipt, error) {
+// New makes the receipt of a consent, in the state that it has when Evidence.Stated says that the receipt was issued. It fails
+// with ErrRefused when the evidence does not hold.
+func New(e Evidence) (Receipt, error) { return issue(e, mapping) }
+
+func issue(e Evidence, mapping string) (Receipt, error) {
 	f, err := e.prove()
+	if err == nil {
+		err = f.sayable(e.Stated, mapping)
+	}
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -117,8 +129,39 @@ func New(e Evidence) (Receipt, error) {
 			r.Parties = append(r.Parties, p)
 		}
 	}
-	r.Events = f.events()
+	r.Events = f.events(&e)
+	switch {
+	case mapping != firstMapping:
+		r.Issued, r.SignedBy = date(e.Stated.Issued), string(f.owner())
+		if f.consent.TextHash.IsZero() {
+			r.Notice.Text = "not recorded"
+		}
+		r.Events = append(r.Events, f.later(e.Stated)...)
+	case f.ended != 0: // it named who gave the consent there
+		r.Events[1].Entity = r.Events[0].Entity
+	}
 	return r, nil
+}
+
+// sayable refuses what a mapping has no words for.
+func (f *facts) sayable(s Stated, mapping string) error {
+	switch {
+	case mapping != firstMapping:
+		if s.Issued <= 0 {
+			return fmt.Errorf("%w: it does not say when it was issued", ErrRefused)
+		}
+	case f.kind == attested, f.endedHow != "", f.endedBy == byCustodian, s.Issued != 0, s.Gone:
+		return fmt.Errorf("%w: mapping %s cannot say this", ErrRefused, mapping)
+	}
+	return nil
+}
+
+// owner is who stands behind the consent: it is the person's own once she has confirmed it.
+func (f *facts) owner() signer {
+	if f.confirmed != 0 {
+		return bySubject
+	}
+	return f.by
 }
 
 func subjectURN(h consent.SubjectID) string { return "urn:volens:subject:" + h.String() }
@@ -142,7 +185,7 @@ func Member(reference string) (consent.MemberID, bool) {
 func (f *facts) process(i int, s Stated) (process, []consent.MemberID) {
 	rule := f.consent.Provisions[i]
 	p := process{
-		Type: "dpv:Process", Permitted: rule.Effect == consent.Permit, Basis: "dpv:ExplicitlyExpressedConsent",
+		Type: "dpv:Process", Permitted: rule.Effect == consent.Permit, Basis: expressed(f.owner()),
 		Purposes:     codes("dpv:Purpose", "any", inherited(f.consent, i, func(p consent.Provision) []consent.Coding { return p.Purposes })),
 		Data:         codes("dpv:SpecialCategoryPersonalData", "any health data", slices.Concat(rule.ResourceTypes, rule.Codes, rule.Labels)),
 		Processing:   codes("dpv:Processing", "", inherited(f.consent, i, func(p consent.Provision) []consent.Coding { return p.Actions })),
@@ -223,7 +266,26 @@ func (f *facts) party(id consent.MemberID) (party, bool) {
 	return party{memberURN(id), kind, m.Name, where, where}, true
 }
 
-func (f *facts) events() []event {
+// expressed is how a consent is expressed by whom. What a custodian enters is somebody's consent, and no signature of hers.
+func expressed(by signer) string {
+	if by == byCustodian {
+		return "dpv:Consent"
+	}
+	return "dpv:ExplicitlyExpressedConsent"
+}
+
+// entity names who expressed the consent, or ended it; delegation is the one that was used, if any.
+func (f *facts) entity(by signer, delegation *consent.Delegate) string {
+	switch {
+	case by == byCustodian:
+		return memberURN(f.custodian)
+	case by == byDelegate && delegation != nil:
+		return fmt.Sprintf("%s/delegation/%d", subjectURN(f.link.Handle), delegation.Seq)
+	}
+	return subjectURN(f.link.Handle)
+}
+
+func (f *facts) events(e *Evidence) []event {
 	state := "dpv:ConsentGiven"
 	if f.kind == "ConsentDecline" || f.consent.Base() == consent.Deny {
 		state = "dpv:ConsentRefused"
@@ -232,11 +294,48 @@ func (f *facts) events() []event {
 	if f.consent.Period.End != 0 {
 		valid = "from " + date(max(f.given, f.consent.Period.Start)) + " until before " + date(f.consent.Period.End)
 	}
-	out := []event{{"dpv:ExplicitlyExpressedConsent", state, date(f.given), valid, f.signer}}
+	first := event{expressed(f.by), state, date(f.given), valid, f.entity(f.by, e.Consent.Message.Openings.Delegation), ""}
+	if f.by == byCustodian {
+		first.Note = f.attestation()
+	}
+	out := []event{first}
+	if f.confirmed != 0 {
+		out = append(out, event{expressed(bySubject), state, date(f.confirmed), valid, subjectURN(f.link.Handle), "confirmed by the person's own signature"})
+	}
 	if f.ended != 0 {
-		out = append(out, event{"dpv:ExplicitlyExpressedConsent", "dpv:ConsentWithdrawn", date(f.ended), "over", f.signer})
+		how := "dpv:ConsentWithdrawn"
+		if f.endedBy == byCustodian {
+			how = "dpv:ConsentRevoked"
+		}
+		out = append(out, event{expressed(f.owner()), how, date(f.ended), "over", f.entity(f.endedBy, e.Ended.Message.Openings.Delegation), f.endedHow})
 	}
 	return out
+}
+
+// attestation says what an entry by the custodian is, and is not.
+func (f *facts) attestation() string {
+	text := "entered by the custodian, who states that the person expressed it elsewhere, as on paper"
+	if f.consent.RecordedAt != 0 {
+		text += " on " + date(f.consent.RecordedAt)
+	}
+	return text + ", and signed by the custodian, not by the person; the custodian's document has the SHA-256 " + hex.EncodeToString(f.document[:])
+}
+
+// later is what no message says: that the consent had run out when the receipt was issued, or that nobody could tell.
+func (f *facts) later(s Stated) []event {
+	kind, who := expressed(f.owner()), memberURN(f.custodian)
+	switch {
+	case f.ended != 0 || f.kind == "ConsentDecline":
+		return nil
+	case f.consent.Period.End != 0 && f.consent.Period.End <= s.Issued:
+		return []event{{kind, "dpv:ConsentExpired", date(f.consent.Period.End), "over", who, "by its own end"}}
+	case s.Gone:
+		return []event{{
+			kind, "dpv:ConsentUnknown", date(s.Issued), "not known", who,
+			"the custodian's gateway did not know the subject any more when this was issued, as after an erasure",
+		}}
+	}
+	return nil
 }
 
 func date(t consent.Millis) string { return time.UnixMilli(int64(t)).UTC().Format(time.RFC3339) }
@@ -263,10 +362,10 @@ func Check(b []byte) (Receipt, error) {
 	if err := json.Unmarshal(b, &in); err != nil {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	if in.Mapping != mapping {
-		return Receipt{}, fmt.Errorf("%w: it is of mapping %q, and this program knows %q", ErrRefused, in.Mapping, mapping)
+	if in.Mapping != mapping && in.Mapping != firstMapping {
+		return Receipt{}, fmt.Errorf("%w: it is of mapping %q, and this program knows %q and %q", ErrRefused, in.Mapping, firstMapping, mapping)
 	}
-	r, err := New(in.Evidence)
+	r, err := issue(in.Evidence, in.Mapping)
 	if err != nil {
 		return r, err
 	}

@@ -106,7 +106,7 @@ func given(l *ledger) (*consenttest.Subject, takeout.Evidence) {
 	return s, takeout.Evidence{
 		Ledger: l.Ledger, Genesis: consent.Commitment(l.messages[0].Body), LogKey: l.key, Consent: proved,
 		Members: takeout.Parties(l.messages, consenttest.CityHospital, consenttest.RosaInstitute),
-		Stated:  takeout.Stated{Jurisdiction: "GB", Gateway: "https://city-hospital.example"},
+		Stated:  takeout.Stated{Jurisdiction: "GB", Gateway: "https://city-hospital.example", Issued: consenttest.Start + 24*3600*1000},
 	}
 }
 
@@ -188,7 +188,10 @@ func TestReceiptChecks(t *testing.T) {
 		"another state":        {"dpv:ConsentGiven", "dpv:ConsentRefused"},
 		"another end":          {"until before", "until"},
 		"another jurisdiction": {`"jurisdiction": "GB"`, `"jurisdiction": "XX"`},
-		"another mapping":      {`"volens:mapping": "1"`, `"volens:mapping": "2"`},
+		"another mapping":      {`"volens:mapping": "2"`, `"volens:mapping": "1"`},
+		"a mapping of later":   {`"volens:mapping": "2"`, `"volens:mapping": "3"`},
+		"another time":         {`"dct:issued": "20`, `"dct:issued": "19`},
+		"another signer":       {`"volens:signedBy": "subject"`, `"volens:signedBy": "custodian"`},
 		"another message":      {`"seq": "3"`, `"seq": "4"`},
 		"more":                 {`"@type": "dpv:ConsentReceipt",`, `"@type": "dpv:ConsentReceipt", "extra": 1,`},
 	} {
