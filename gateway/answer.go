@@ -118,7 +118,31 @@ func (w *writer) resource(r *policies.ResourceDecision) {
 	w.texts(`,"consents":`, r.Consents)
 	w.texts(`,"rules":`, r.Rules)
 	list(w, `,"reasons":`, r.Reasons, (*writer).reason)
+	if len(r.Masked) > 0 {
+		w.texts(`,"masked":`, r.Masked)
+	}
 	w.raw("}")
+}
+
+func (w *writer) obligation(o *policies.Obligation) {
+	p := &o.Parameters
+	if len(p.Codes)+len(p.ExceptAnyOfCodes) > 0 {
+		w.any("", o)
+		return
+	}
+	w.text(`{"id":{"system":`, o.ID.System)
+	w.text(`,"code":`, o.ID.Code)
+	w.raw(`},"parameters":{`)
+	if p.Before != 0 {
+		w.number(`"before":`, int64(p.Before))
+	}
+	if len(p.Elements) > 0 {
+		if p.Before != 0 {
+			w.raw(",")
+		}
+		w.texts(`"elements":`, p.Elements)
+	}
+	w.raw("}}")
 }
 
 func (w *writer) decision(d *policies.Decision) {
@@ -128,12 +152,12 @@ func (w *writer) decision(d *policies.Decision) {
 	w.sentence(&d.Sentence)
 	w.texts(`,"consents":`, d.Consents)
 	w.texts(`,"rules":`, d.Rules)
-	if len(d.Residual)+len(d.Obligations) == 0 {
-		w.raw(`,"residual":[],"obligations":[]`)
+	if len(d.Residual) == 0 {
+		w.raw(`,"residual":[]`)
 	} else {
 		w.any(`,"residual":`, d.Residual)
-		w.any(`,"obligations":`, d.Obligations)
 	}
+	list(w, `,"obligations":`, d.Obligations, (*writer).obligation)
 	list(w, `,"resources":`, d.Resources, (*writer).resource)
 	w.text(`,"algorithm":`, string(d.Algorithm))
 	w.text(`,"implicit":`, string(d.Implicit))

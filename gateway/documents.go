@@ -237,7 +237,7 @@ func (g *Gateway) known(ctx context.Context, h consent.SubjectID, rs []policies.
 		}
 		raw, err := deposit.Resource(ds[k], "", nil)
 		if err == nil {
-			rs[i], err = readRecord(raw, labels)
+			rs[i], _, err = readRecord(raw, labels)
 		}
 		if err != nil {
 			return err

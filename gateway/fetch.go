@@ -13,6 +13,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/deposit"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/label"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Store is where a custodian keeps records. The demo's is a few files; a hospital's is its FHIR server.
@@ -35,7 +36,7 @@ func (g *Gateway) fetch(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	req.Resources = found.resources
+	req.Resources, req.Present = found.resources, found.present
 	a, err := g.access.Decide(c.Request.Context(), who, req, cut(c))
 	if err != nil {
 		refuse(c, err)
@@ -44,7 +45,11 @@ func (g *Gateway) fetch(c *gin.Context) {
 	defer a.Done()
 	g.metrics.decided(a.Decision.Decision)
 	out := flows(a, found.raw)
-	if err := g.fill(c.Request.Context(), a.Handle, req.Subject, found, &out); err != nil {
+	err = g.fill(c.Request.Context(), a.Handle, req.Subject, found, &out)
+	if err == nil {
+		err = minimised(a, &out)
+	}
+	if err != nil {
 		refuse(c, err)
 		return
 	}
@@ -55,6 +60,7 @@ func (g *Gateway) fetch(c *gin.Context) {
 type candidates struct {
 	raw       map[string]json.RawMessage // by reference
 	resources []policies.Resource        // what rules can ask about them
+	present   [][]string                 // the top-level elements of each
 	documents map[string]consent.Hash    // of raw, those that the patient put down: their bytes come when they flow
 }
 
@@ -83,14 +89,14 @@ func (g *Gateway) records(ctx context.Context, m consent.MemberID, req api.Acces
 	}
 	found = candidates{raw: map[string]json.RawMessage{}, documents: map[string]consent.Hash{}}
 	for i, b := range append(all, kept...) {
-		r, err := readRecord(b, labels)
+		r, present, err := readRecord(b, labels)
 		if err != nil {
 			return found, err
 		}
 		if wanted(req, r) {
 			ref := r.Type + "/" + r.ID
 			found.raw[ref] = b
-			found.resources = append(found.resources, r)
+			found.resources, found.present = append(found.resources, r), append(found.present, present)
 			if id, ok := deposit.ID(ref); ok && i < own {
 				found.documents[ref] = id
 			}
@@ -114,16 +120,20 @@ func (g *Gateway) kept(ctx context.Context, id string) ([]json.RawMessage, error
 	return rs, nil
 }
 
-// readRecord reads what rules can ask about a resource, its labels by rule included.
-func readRecord(b json.RawMessage, labels *label.Labeller) (policies.Resource, error) {
+// readRecord reads what rules can ask about a resource, its labels by rule included, and which elements it has.
+func readRecord(b json.RawMessage, labels *label.Labeller) (policies.Resource, []string, error) {
+	var root map[string]json.RawMessage
 	r, err := policies.ParseResource(b)
 	if err == nil {
 		r.Labels, err = labels.Read(b)
 	}
-	if err != nil {
-		return r, consent.Errorf(consent.Internal, "read a record: %w", err)
+	if err == nil {
+		err = json.Unmarshal(b, &root)
 	}
-	return r, nil
+	if err != nil {
+		return r, nil, consent.Errorf(consent.Internal, "read a record: %w", err)
+	}
+	return r, minimise.Elements(root), nil
 }
 
 func wanted(req api.AccessRequest, r policies.Resource) bool {
@@ -149,4 +159,14 @@ func flows(a *access.Answer, raw map[string]json.RawMessage) api.Access {
 		}
 	}
 	return out
+}
+
+// minimised cuts the resources of an answer to what the decision lets flow of them.
+func minimised(a *access.Answer, out *api.Access) (err error) {
+	for i, r := range out.Resources {
+		if out.Data[i], err = a.Minimised(r.Type, out.Data[i]); err != nil {
+			return consent.Errorf(consent.Internal, "minimise a record: %w", err)
+		}
+	}
+	return nil
 }

@@ -51,6 +51,7 @@ type fhirParameters struct {
 //	category      0..*  Coding
 //	resourceType  0..*  code or Coding
 //	resource      0..*  resource, with what rules ask about it, or Reference when only its name is known
+//	element       0..*  string     of each resource only these, as _elements in a search
 //	emergency     0..1  string     the reason for breaking the glass
 //	requestId     0..1  string
 //
@@ -120,6 +121,9 @@ func (p fhirParameter) apply(r *api.AccessRequest) error {
 		return once(&r.Subject, strings.TrimPrefix(p.reference(), "Patient/"))
 	case "actor":
 		return once(&r.Actor.Reference, p.reference())
+	case "element":
+		r.Elements = append(r.Elements, p.ValueString)
+		return nil
 	case "emergency":
 		return once(&r.Emergency, p.ValueString)
 	case "requestId":
@@ -222,6 +226,9 @@ func decided(a *api.Access) []fhirParameter {
 		if o.Parameters.Before != 0 {
 			p = text(p, "before", strconv.FormatInt(int64(o.Parameters.Before), 10))
 		}
+		for _, e := range o.Parameters.Elements {
+			p = text(p, "element", e)
+		}
 		out = append(out, fhirParameter{Name: "obligation", Part: p})
 	}
 	for _, r := range a.Residual {
@@ -229,6 +236,9 @@ func decided(a *api.Access) []fhirParameter {
 	}
 	for _, r := range a.Resources {
 		p := []fhirParameter{{Name: "reference", ValueString: r.Type + "/" + r.ID}, {Name: "decision", ValueCode: r.Decision}}
+		for _, e := range r.Masked {
+			p = text(p, "masked", e)
+		}
 		out = append(out, fhirParameter{Name: "resource", Part: p})
 	}
 	out = text(out, "algorithm", string(a.Algorithm))

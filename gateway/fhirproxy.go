@@ -7,6 +7,7 @@ import "github.com/volens-ledger/volens/gateway/fhir/proxy"
 // record is <id>.
 func (g *Gateway) FHIRProxy(cfg proxy.Config) (*proxy.Proxy, error) {
 	cfg.Issuer = g.cfg.Origin
+	cfg.Needs, cfg.Version = g.cfg.Needs, g.cfg.Version
 	cfg.Auth, cfg.Access, cfg.Pseudonyms, cfg.Handle, cfg.Log = g.cfg.Auth, g.access, g.cfg.Pseudonyms, g.links.handle, g.cfg.Log
 	return proxy.New(cfg)
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/volens-ledger/volens/network/journal"
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Config is what a gateway stands on. Log, Now and Store may be zero.
@@ -42,10 +43,12 @@ type Config struct {
 	Vault      *vault.Vault
 	Auth       *auth.Service
 	Pseudonyms access.Pseudonyms
-	Custodian  *Custodian // who opens subjects here; nil on a gateway without
-	Store      Store      // the custodian's records; nil: nothing to fetch
-	App        App        // pages for people; nil: none
-	Info       api.Ledger // the constant part of GET /v1/ledger
+	Custodian  *Custodian       // who opens subjects here; nil on a gateway without
+	Store      Store            // the custodian's records; nil: nothing to fetch
+	Needs      *minimise.Table  // what purposes need; nil: each needs everything
+	Version    minimise.Version // FHIR release of the custodian's records; "" means R4
+	App        App              // pages for people; nil: none
+	Info       api.Ledger       // the constant part of GET /v1/ledger
 	// Fenced says why nothing may be acknowledged any more: some storage of the node failed, not always the one that a
 	// request would use. nil: the use log's own.
 	Fenced func() error
@@ -94,7 +97,8 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(), ours: firstParts()}
 	g.access = access.New(access.Config{
-		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Now: cfg.Now,
+		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Needs: cfg.Needs, Version: cfg.Version,
+		Now: cfg.Now,
 	})
 	if cfg.Notices == nil {
 		g.cfg.Notices = NewNotices()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // TestNobody checks that who does not exist, who was erased and who is another member's are one to a requester.
@@ -373,5 +375,62 @@ func TestFetch(t *testing.T) {
 	withheld.Use, none.Use, withheld.InputDigest, none.InputDigest, withheld.Memo, none.Memo = nil, nil, "", "", false, false
 	if d := cmp.Diff(withheld, none); d != "" || len(none.Data) != 0 {
 		t.Errorf("what is withheld and what is not there differ: %s", d)
+	}
+}
+
+// TestFetchMinimised: what flows is what was asked for, the purpose needs and the patient granted, and says that it is not whole.
+func TestFetchMinimised(t *testing.T) {
+	ctx := context.Background()
+	w := start(t, func(c *node.Config) {
+		table, err := minimise.ParseTable([]byte(`{"purposes": {"HRESCH": {"Observation": ["value", "device"], "Goal": ["*"]}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Needs = table
+	})
+	alice, me := w.Enrol("p1")
+	w.Store["p1"] = []json.RawMessage{
+		json.RawMessage(`{"resourceType":"Observation","id":"hr","status":"final","code":{},"valueInteger":61,"device":{"reference":"Device/1"},"note":[{"text":"private"}]}`),
+		json.RawMessage(`{"resourceType":"Goal","id":"g","lifecycleStatus":"active","description":{"text":"walk"},"subject":{"reference":"Patient/1"},"note":[]}`),
+		json.RawMessage(`{"resourceType":"Condition","id":"c","subject":{"reference":"Patient/1"}}`),
+	}
+	w.submit(me, alice, alice.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0)))
+	rosa, ask := w.Member(consenttest.RosaInstitute), w.research(alice)
+	fetch := func() (out []string) {
+		t.Helper()
+		a, err := rosa.Fetch(ctx, ask)
+		w.must(err)
+		for _, b := range a.Data {
+			out = append(out, string(b))
+		}
+		re, err := w.Member(consenttest.AurelAudit).Replay(ctx, api.ReplayRequest{Index: a.Use.Index})
+		if err != nil || !re.Same {
+			t.Errorf("replay %+v, %v", re, err)
+		}
+		return out
+	}
+	subsetted := `"meta":{"tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]}`
+	if d := cmp.Diff([]string{
+		`{"code":{},"device":{"reference":"Device/1"},"id":"hr",` + subsetted + `,"resourceType":"Observation","status":"final","valueInteger":61}`,
+		`{"resourceType":"Goal","id":"g","lifecycleStatus":"active","description":{"text":"walk"},"subject":{"reference":"Patient/1"},"note":[]}`,
+	}, fetch()); d != "" {
+		t.Error(d)
+	}
+	us := w.uses(alice, me) // the newest is the replay
+	if d := cmp.Diff([]string{"MINEC", "NOPERSISTP"}, us[1].Obligations); d != "" || !slices.ContainsFunc(us[1].Reasons, func(r proof.Reason) bool {
+		return r.Text == "Left out of Observation/hr: note."
+	}) {
+		t.Errorf("%s, on record as %+v", d, us[1])
+	}
+	ask.Elements = []string{"value", "note"}
+	if d := cmp.Diff([]string{
+		`{"code":{},"id":"hr",` + subsetted + `,"resourceType":"Observation","status":"final","valueInteger":61}`,
+		`{"description":{"text":"walk"},"id":"g","lifecycleStatus":"active",` + subsetted + `,"note":[],"resourceType":"Goal","subject":{"reference":"Patient/1"}}`,
+	}, fetch()); d != "" {
+		t.Error(d)
+	}
+	ask.Summary = "count"
+	if _, err := rosa.Fetch(ctx, ask); consent.CodeOf(err) != consent.Malformed {
+		t.Errorf("a summary that counts: %v", err)
 	}
 }

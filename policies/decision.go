@@ -102,7 +102,7 @@ func fhirInstant(t consent.Millis) string {
 	return time.UnixMilli(int64(t)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-// Obligation is what comes with a permit: REDACT (LEAP form), NOPERSISTP, DELAU (v3-ActCode).
+// Obligation is what comes with a permit: REDACT (LEAP form), NOPERSISTP, DELAU, MINEC (v3-ActCode).
 type Obligation struct {
 	ID         consent.Coding `json:"id"`
 	Parameters Parameters     `json:"parameters"`
@@ -114,6 +114,7 @@ type Parameters struct {
 	Codes            []consent.Coding `json:"codes,omitempty"`            // redact what bears one of these
 	ExceptAnyOfCodes []consent.Coding `json:"exceptAnyOfCodes,omitempty"` // redact what bears none of these
 	Before           consent.Millis   `json:"before,omitempty"`           // DELAU: delete by then
+	Elements         []string         `json:"elements,omitempty"`         // MINEC: what of each type flows, "Patient.gender", beside id, meta and what FHIR makes mandatory
 }
 
 // ResourceDecision is the answer for one resource of the request.
@@ -125,4 +126,5 @@ type ResourceDecision struct {
 	Consents        []string `json:"consents"`
 	Rules           []string `json:"rules"`
 	Reasons         []Reason `json:"reasons"`
+	Masked          []string `json:"masked,omitempty"` // its top-level elements that do not flow (README, M2)
 }

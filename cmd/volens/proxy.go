@@ -12,13 +12,11 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/fhir/proxy"
 	"github.com/volens-ledger/volens/policies/label"
-	"github.com/volens-ledger/volens/policies/minimise"
-	"github.com/volens-ledger/volens/wallet/cli"
 )
 
 // fronting is the flags of `volens proxy`, beside those of `volens serve`.
 type fronting struct {
-	listen, base, upstream, authorization, labels, needs, version string
+	listen, base, upstream, authorization, labels string
 }
 
 func proxyCommand() *cobra.Command {
@@ -39,8 +37,6 @@ says what is passed on and what is refused.`
 	fs.StringVar(&f.base, "fhir-base", "", "its base URL as clients see it (default http://ADDRESS)")
 	fs.StringVar(&f.authorization, "upstream-authorization", "", "file with the Authorization header for the FHIR server, e.g. Bearer ...")
 	fs.StringVar(&f.labels, "labels", "", "file of labelling rules (default those in policies/label/rules)")
-	fs.StringVar(&f.needs, "purposes", "", "file of what purposes need (default policies/minimise/purposes.json)")
-	fs.StringVar(&f.version, "fhir-version", string(minimise.R4), "R4 or R5")
 	if err := c.MarkFlagRequired("upstream"); err != nil {
 		panic(err) // the flag is defined above
 	}
@@ -62,10 +58,7 @@ func (f *fronting) start(ctx context.Context, n *node.Node, log *slog.Logger) er
 }
 
 func (f *fronting) config() (proxy.Config, error) {
-	cfg := proxy.Config{Upstream: f.upstream, Base: f.base, Version: minimise.Version(strings.ToUpper(f.version))}
-	if cfg.Version != minimise.R4 && cfg.Version != minimise.R5 {
-		return cfg, cli.Usage("--fhir-version is R4 or R5")
-	}
+	cfg := proxy.Config{Upstream: f.upstream, Base: f.base}
 	if f.authorization != "" {
 		b, err := os.ReadFile(f.authorization)
 		if err != nil {
@@ -84,15 +77,5 @@ func (f *fronting) config() (proxy.Config, error) {
 		}
 		cfg.Labels = label.New(table)
 	}
-	var err error
-	if f.needs == "" {
-		cfg.Needs, err = minimise.Default()
-		return cfg, err
-	}
-	b, err := os.ReadFile(f.needs)
-	if err != nil {
-		return cfg, fmt.Errorf("read what purposes need: %w", err)
-	}
-	cfg.Needs, err = minimise.ParseTable(b)
-	return cfg, err
+	return cfg, nil
 }

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/sig"
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -28,6 +30,7 @@ type serving struct {
 	place
 	cfg                     node.Config
 	algorithm, implicit     string
+	needs, fhir             string
 	genesis, custodian, key string
 	ledger, profile         string
 	backups, logForm        string
@@ -66,6 +69,8 @@ there while the node goes on serving.`,
 	f.StringVar(&s.cfg.Debug, "debug", "", "loopback address for metrics and profiles, e.g. 127.0.0.1:9090 (default none)")
 	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
 	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
+	f.StringVar(&s.needs, "purposes", "", "file of what purposes need of records (default policies/minimise/purposes.json)")
+	f.StringVar(&s.fhir, "fhir-version", string(minimise.R4), "release of the custodian's records: R4 or R5")
 	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
 	f.StringVar(&s.cfg.Jurisdiction, "jurisdiction", "", "ISO 3166 code of the law under which the custodian keeps its records; receipts name it")
 	f.StringVar(&s.genesis, "init", "", "make the node first, with the signed genesis in this file")
@@ -107,6 +112,9 @@ func (s *serving) run(c *cobra.Command) error {
 		return err
 	}
 	s.cfg.Algorithm, s.cfg.Implicit = policies.Algorithm(s.algorithm), policies.Implicit(s.implicit)
+	if s.cfg.Needs, s.cfg.FHIR, err = minimal(s.needs, s.fhir); err != nil {
+		return err
+	}
 	if s.cfg.Log, err = s.logger(c); err != nil {
 		return err
 	}
@@ -137,6 +145,24 @@ func (s *serving) run(c *cobra.Command) error {
 	}
 	s.cfg.Log.Info("stopping")
 	return storage(errors.Join(err, n.Close(context.WithoutCancel(c.Context()))))
+}
+
+// minimal reads what decisions are minimised by.
+func minimal(path, release string) (table *minimise.Table, v minimise.Version, err error) {
+	v = minimise.Version(strings.ToUpper(release))
+	if v != minimise.R4 && v != minimise.R5 {
+		return nil, v, cli.Usage("--fhir-version is R4 or R5")
+	}
+	if path == "" {
+		table, err = minimise.Default()
+		return table, v, err
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, v, fmt.Errorf("read what purposes need: %w", err)
+	}
+	table, err = minimise.ParseTable(b)
+	return table, v, err
 }
 
 // wait serves until the context ends or the node cannot go on, and makes backups when it is told to.

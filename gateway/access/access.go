@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Requester is who asks: a member with the roles that the ledger gives it now.
@@ -41,12 +43,14 @@ type Requester struct {
 	Response *Response // nil: the answer is one decision
 }
 
-// Config sets a Service up. All but Now are needed.
+// Config sets a Service up. All but Needs, Version and Now are needed.
 type Config struct {
 	Replica    *replica.Replica
 	Engine     *policies.Engine
 	Uses       *uses.Log
 	Pseudonyms Pseudonyms
+	Needs      *minimise.Table  // what purposes need; nil: each needs everything
+	Version    minimise.Version // of the custodian's records; "" means R4
 	Now        func() time.Time
 }
 
@@ -69,6 +73,9 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Version == "" {
+		cfg.Version = minimise.R4
+	}
 	p, c := cfg.Engine.Digests()
 	return &Service{cfg: cfg, policy: p, codes: c}
 }
@@ -77,6 +84,7 @@ func New(cfg Config) *Service {
 type Answer struct {
 	api.Access
 	Handle consent.SubjectID
+	terms  minimise.Terms
 	view   *replica.View
 }
 
@@ -135,23 +143,24 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 func (s *Service) begin(ctx context.Context, who Requester, req api.AccessRequest, view *replica.View) (*Pending, error) {
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
+	t := s.terms(req, q)
 	var d, shown policies.Decision
 	var from []replica.InForce
 	if who.Part {
-		d, shown, from = s.part(ctx, &req, &q, view)
+		d, shown, from = s.part(ctx, &req, &q, &t, view)
 	} else {
-		d, from = s.decide(ctx, q, view)
+		d, from = s.decide(ctx, q, &t, view)
 		shown = d
 	}
 	use := s.use(who, req, q, d, view)
 	if d.Decision == policies.Permit {
 		use.Reasons = append(use.Reasons, who.Response.take(view.Handle, view.Counted(use.Consents))...)
 	}
-	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, from))
+	pending, err := s.cfg.Uses.Begin(view.Slot, use, encodeInput(q, from, t))
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Access: api.Access{Decision: shown, Position: consent.Uint64(view.Position)}, Handle: view.Handle, view: view}
+	a := &Answer{Access: api.Access{Decision: shown, Position: consent.Uint64(view.Position)}, Handle: view.Handle, terms: t, view: view}
 	return &Pending{a, pending}, nil
 }
 
@@ -168,7 +177,7 @@ func (p *Pending) Wait(ctx context.Context) (*Answer, error) {
 
 // decide evaluates, and again without the consents whose last use somebody else took in between. A fault is a denial that
 // says so; the engine's error is in its reasons.
-func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.View) (policies.Decision, []replica.InForce) {
+func (s *Service) decide(ctx context.Context, q policies.Request, t *minimise.Terms, view *replica.View) (policies.Decision, []replica.InForce) {
 	if view.Refused != nil {
 		return s.refused(view.Refused), nil
 	}
@@ -177,6 +186,7 @@ func (s *Service) decide(ctx context.Context, q policies.Request, view *replica.
 		if err != nil {
 			d.Decision, d.Obligations = policies.Deny, nil // every error denies already; this says so once more, here
 		}
+		d = t.Bind(q, d)
 		if d.Decision != policies.Permit || view.Reserve(seqs(d.Consents)) {
 			return d, from
 		}
@@ -229,7 +239,10 @@ var asserted = regexp.MustCompile(`^(Practitioner|PractitionerRole|Group|CareTea
 // MaxResources is how many resources one request names at most.
 const MaxResources = 256
 
-const maxGroups = 16
+const (
+	maxGroups   = 16
+	maxElements = 64
+)
 
 // Check reports whether a request can be decided at all: Malformed or TooLarge when not. Begin checks it too; a batch asks
 // beforehand, so that one bad request puts nothing on record for the others.
@@ -262,6 +275,17 @@ func check(req api.AccessRequest) error {
 		return consent.Errorf(consent.TooLarge, "the emergency reason has at most 1000 bytes, the request id 128")
 	case req.Purpose.Code == "BTG" && req.Emergency == "":
 		return consent.Errorf(consent.Malformed, "breaking the glass needs a reason in emergency")
+	}
+	return checkSubset(req)
+}
+
+// checkSubset is check for what is asked for of each resource.
+func checkSubset(req api.AccessRequest) error {
+	switch {
+	case len(req.Elements) > maxElements || len(strings.Join(req.Elements, "")) > 64*maxElements:
+		return consent.Errorf(consent.TooLarge, "a request names at most %d elements", maxElements)
+	case !slices.Contains([]string{"", "true", "false", "text", "data"}, req.Summary):
+		return consent.Errorf(consent.Malformed, "summary is true, false, text or data")
 	}
 	return nil
 }
@@ -336,6 +360,7 @@ func (s *Service) use(who Requester, req api.AccessRequest, q policies.Request, 
 			}
 		}
 	}
+	u.Reasons = append(u.Reasons, maskings(d)...)
 	for _, o := range d.Obligations {
 		u.Obligations = append(u.Obligations, o.ID.Code)
 	}

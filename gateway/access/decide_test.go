@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
@@ -18,6 +21,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // scene is a service on a node's parts, past HTTP.
@@ -37,7 +41,9 @@ func start(t *testing.T, change func(*node.Config)) *scene {
 
 func (s *scene) open() {
 	n := s.Node
-	s.service = access.New(access.Config{Replica: n.Replica, Engine: n.Engine, Uses: n.Uses, Pseudonyms: s.names})
+	needs, err := minimise.Default()
+	s.must(err)
+	s.service = access.New(access.Config{Replica: n.Replica, Engine: n.Engine, Uses: n.Uses, Pseudonyms: s.names, Needs: needs})
 }
 
 func (s *scene) must(err error) {
@@ -318,11 +324,59 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestMinimised checks that what is left out of each resource is in the answer and on record, and comes out the same when the
+// decision is made again; and that what the purpose does not need is withheld.
+func TestMinimised(t *testing.T) {
+	ctx := context.Background()
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	c := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
+	c.Provisions = c.Provisions[:1]
+	s.grant(alice, me, c)
+	part := rosa
+	part.Part = true
+	req := s.request(alice)
+	req.Resources = []policies.Resource{{Type: "Practitioner", ID: "1"}, {Type: "Observation", ID: "1"}, {Type: "Observation", ID: "2"}, {Type: "Device", ID: "1"}}
+	req.Present = [][]string{{"name"}, {"note", "valueQuantity"}, {"note", "subject"}, {"type"}}
+	a, err := s.service.Decide(ctx, part, req, nil)
+	s.must(err)
+	a.Done()
+	u, input, err := s.Node.Uses.Open(a.Use.Index)
+	s.must(err)
+	if diff := cmp.Diff([]string{"Observation/1", "Observation/2", "Device/1"}, u.Resources); a.Decision.Decision != policies.Permit || diff != "" {
+		t.Fatalf("%+v %s", a.Decision, diff)
+	}
+	if diff := cmp.Diff([]string{"note"}, a.Resources[0].Masked); diff != "" || a.Resources[2].Masked != nil {
+		t.Errorf("%s %+v", diff, a.Resources)
+	}
+	if !slices.ContainsFunc(u.Reasons, func(r proof.Reason) bool {
+		return r.Rule == "M2" && r.Text == "Left out of Observation/1, Observation/2: note."
+	}) || fmt.Sprint(u.Obligations) != "[MINEC NOPERSISTP]" {
+		t.Errorf("on record as %+v", u)
+	}
+	d, detail, err := s.service.Replay(ctx, u, input, s.Node.Engine)
+	if err != nil || detail != "" || !cmp.Equal(d.Resources, a.Resources) || !cmp.Equal(d.Obligations, a.Obligations) {
+		t.Errorf("%+v, %q, %v", d, detail, err)
+	}
+	u.Reasons = nil
+	if _, detail, err := s.service.Replay(ctx, u, input, s.Node.Engine); err != nil || detail != "masked" {
+		t.Errorf("%q, %v", detail, err)
+	}
+	req.Action.Code = "collect" // what is brought is not made smaller
+	req.Resources, req.Present = req.Resources[:1], req.Present[:1]
+	if a := s.decide(req); len(a.Obligations) > 0 {
+		t.Errorf("%+v", a.Obligations)
+	}
+}
+
 // FuzzInput checks that the sealed input of a use has one form: what can be read is what would be written.
 func FuzzInput(f *testing.F) {
 	left := consent.Uint64(3)
-	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []replica.InForce{{Seq: 3, Date: 5, Attested: true, UsesLeft: &left}, {Seq: 4}}))
-	f.Add(access.Encode(policies.Request{}, nil))
+	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []replica.InForce{{Seq: 3, Date: 5, Attested: true, UsesLeft: &left}, {Seq: 4}}, minimise.Terms{}))
+	f.Add(access.Encode(policies.Request{}, nil, minimise.Terms{}))
+	f.Add(access.Encode(policies.Request{}, nil, minimise.Terms{
+		Version: minimise.R4, Elements: []string{"code"}, Needs: []minimise.Need{{Type: "Goal", None: true}}, Present: [][]string{{"note"}, nil},
+	}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again, err := access.Recode(b)

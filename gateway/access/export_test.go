@@ -4,16 +4,22 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Encode writes the sealed input of a use.
-func Encode(q policies.Request, from []replica.InForce) []byte { return encodeInput(q, from) }
+func Encode(q policies.Request, from []replica.InForce, t minimise.Terms) []byte {
+	return encodeInput(q, from, t)
+}
 
 // Recode reads the sealed input of a use and writes it again.
 func Recode(b []byte) ([]byte, error) {
-	var in input
-	if err := consent.Decode(b, &in); err != nil {
+	in, err := decodeInput(b)
+	if err != nil {
 		return nil, err
 	}
-	return consent.Append(nil, in), nil
+	if in.Version == inputVersion2 {
+		return consent.Append(nil, in), nil
+	}
+	return consent.Append(nil, in.input), nil
 }

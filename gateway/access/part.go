@@ -8,6 +8,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // part decides for a requester that takes what flows. What flows is decided by itself, so that the use says what was
@@ -15,17 +16,19 @@ import (
 //
 // When nothing flows, the requester is told what its request would come to whatever there is, so that what is withheld and
 // what is not there look the same.
-func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, view *replica.View) (d, shown policies.Decision, from []replica.InForce) {
+func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, t *minimise.Terms, view *replica.View) (d, shown policies.Decision, from []replica.InForce) {
 	if view.Refused != nil {
 		d = s.refused(view.Refused)
 		return d, d, nil
 	}
 	if len(q.Resources) > 0 {
-		d, from = s.decide(ctx, *q, view)
-		if flowing := permitted(req.Resources, d); d.Decision != policies.Permit && len(flowing) > 0 {
+		d, from = s.decide(ctx, *q, t, view)
+		if flowing, present := permitted(req.Resources, t.Present, d); d.Decision != policies.Permit && len(flowing) > 0 {
 			withheld := len(req.Resources) - len(flowing)
 			req.Resources, q.Resources = flowing, flowing
-			d, from = s.decide(ctx, *q, view)
+			*t = s.terms(*req, *q)
+			t.Present = present
+			d, from = s.decide(ctx, *q, t, view)
 			shown = d
 			d.Reasons = append(slices.Clone(d.Reasons), policies.Reason{
 				Rule: "0", Code: withheldCode, Text: fmt.Sprintf("%d resources that were asked for were withheld.", withheld),
@@ -53,13 +56,16 @@ func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.
 // withheldCode is the reason that something was withheld. It is on record and told to no requester.
 const withheldCode = "withheld"
 
-// permitted are the resources that a decision lets through, whatever it says of the whole.
-func permitted(rs []api.Resource, d policies.Decision) []api.Resource {
-	var out []api.Resource
+// permitted are the resources that a decision lets through, whatever it says of the whole, and the elements that they have.
+func permitted(rs []api.Resource, present [][]string, d policies.Decision) (out []api.Resource, elements [][]string) {
 	for i, r := range d.Resources {
-		if r.Decision == policies.Permit && i < len(rs) {
-			out = append(out, rs[i])
+		if r.Decision != policies.Permit || i >= len(rs) {
+			continue
+		}
+		out = append(out, rs[i])
+		if i < len(present) {
+			elements = append(elements, present[i])
 		}
 	}
-	return out
+	return out, elements
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // input is what a use keeps for its replay: the question as it was put, and which consents were in force. Their bodies are
@@ -20,10 +22,34 @@ type input struct {
 	Consents []replica.InForce
 }
 
-const inputVersion = "1"
+// input2 is an input with what else bore on the decision. It is written only where something did, so that the first form stays
+// the one of most uses.
+type input2 struct {
+	input
+	Terms minimise.Terms
+}
 
-func encodeInput(q policies.Request, from []replica.InForce) []byte {
-	return consent.Append(nil, &input{Version: inputVersion, Question: q, Consents: from})
+// The versions of an input; its first member says which it is.
+const (
+	inputVersion  = "1"
+	inputVersion2 = "2"
+)
+
+func encodeInput(q policies.Request, from []replica.InForce, t minimise.Terms) []byte {
+	in := input2{input{inputVersion, q, from}, t}
+	if t.Binds() {
+		in.Version = inputVersion2
+		return consent.Append(nil, &in)
+	}
+	return consent.Append(nil, &in.input)
+}
+
+// decodeInput reads either version.
+func decodeInput(sealed []byte) (in input2, err error) {
+	if bytes.HasPrefix(sealed, consent.Append(nil, inputVersion2)) {
+		return in, consent.Decode(sealed, &in)
+	}
+	return in, consent.Decode(sealed, &in.input)
 }
 
 // Replay decides again what the use records, from its sealed input, with the engine that has the use's policy and codes. It
@@ -32,8 +58,8 @@ func (s *Service) Replay(ctx context.Context, u proof.Use, sealed []byte, engine
 	if u.Kind != proof.Decision {
 		return policies.Decision{}, "", consent.Errorf(consent.Malformed, "only decisions can be made again")
 	}
-	var in input
-	if err := consent.Decode(sealed, &in); err != nil {
+	in, err := decodeInput(sealed)
+	if err != nil {
 		return policies.Decision{}, "", err
 	}
 	if len(u.Reasons) > 0 && u.Reasons[0].Rule == "0" && u.Reasons[0].Code != withheldCode && u.Reasons[0].Code != goesOnCode {
@@ -54,6 +80,7 @@ func (s *Service) Replay(ctx context.Context, u proof.Use, sealed []byte, engine
 	if err != nil {
 		return d, "", err
 	}
+	d = in.Terms.Bind(in.Question, d)
 	return d, differs(u, d), nil
 }
 
@@ -67,6 +94,8 @@ func differs(u proof.Use, d policies.Decision) string {
 		return "consents"
 	case !slices.Equal(u.Rules, d.Rules) && len(u.Rules)+len(d.Rules) > 0:
 		return "rules"
+	case !slices.Equal(onRecord(u), maskings(d)):
+		return "masked"
 	case u.PolicyDigest.String() != d.PolicyDigest || u.CodesDigest.String() != d.CodesDigest:
 		return "digests"
 	}
@@ -100,5 +129,8 @@ func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Previe
 	if err := check(req); err != nil {
 		return policies.Decision{}, err
 	}
-	return s.cfg.Engine.Decide(ctx, question(Requester{Member: p.Member, Roles: roles}, req, view.Custodian, now), recs)
+	q := question(Requester{Member: p.Member, Roles: roles}, req, view.Custodian, now)
+	d, err := s.cfg.Engine.Decide(ctx, q, recs)
+	t := s.terms(req, q)
+	return t.Bind(q, d), err
 }

@@ -135,8 +135,13 @@ type AccessRequest struct {
 	Categories    []consent.Coding `json:"categories,omitempty"`
 	ResourceTypes []consent.Coding `json:"resourceTypes,omitempty"`
 	Resources     []Resource       `json:"resources,omitempty" limit:"256"`
-	Emergency     string           `json:"emergency,omitempty"` // the reason, when the purpose is an emergency
-	RequestID     string           `json:"requestId,omitempty"` // the caller's own reference, kept on record
+	Elements      []string         `json:"elements,omitempty" limit:"64"` // of each resource only these, as FHIR's _elements; empty: all
+	Summary       string           `json:"summary,omitempty"`             // as FHIR's _summary: true, text, data or false
+	Emergency     string           `json:"emergency,omitempty"`           // the reason, when the purpose is an emergency
+	RequestID     string           `json:"requestId,omitempty"`           // the caller's own reference, kept on record
+
+	// Present are of each resource its top-level elements, where who asks holds the resource: a gateway, never a client.
+	Present [][]string `json:"-"`
 }
 
 // Actor is the person or group of the member for whom it asks, as the member asserts it.

@@ -58,15 +58,15 @@ type Ask struct {
 	Need     []string // of the purpose, for this type; nil: all
 }
 
-// whole reports whether nothing was left out on purpose.
-func (a Ask) whole() bool {
+// Whole reports whether nothing was left out on purpose.
+func (a Ask) Whole() bool {
 	return a.Elements == nil && a.Need == nil && (a.Summary == "" || a.Summary == "false")
 }
 
 // Apply returns the resource with what flows, and the names of the top-level elements that were there and do not. It fails on
 // what is no resource, and on a type that this version of FHIR does not have: what cannot be made smaller does not flow.
 func (a Ask) Apply(raw []byte, v Version) (out []byte, masked []string, err error) {
-	if a.whole() {
+	if a.Whole() {
 		return raw, nil, nil
 	}
 	var root map[string]json.RawMessage
@@ -113,9 +113,12 @@ func shapeOf(name string, v Version) (shape, error) {
 	return s, nil
 }
 
+// always flow.
+var always = []string{"resourceType", "id", "meta"}
+
 func (a Ask) keeps(typ, element string, s shape) bool {
 	switch {
-	case slices.Contains([]string{"resourceType", "id", "meta"}, element), among(s.Mandatory, element):
+	case slices.Contains(always, element), among(s.Mandatory, element):
 		return true
 	case a.Need != nil && !s.named(a.Need, typ, element), a.Elements != nil && !s.named(a.Elements, typ, element):
 		return false

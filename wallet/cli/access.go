@@ -30,7 +30,8 @@ sees it. You name a patient by the pseudonym that the custodian gave you.`,
 // ask are the flags that describe an access request.
 type ask struct {
 	file, subject, purpose, action, actor, emergency, id string
-	groups, types, resources, categories                 []string
+	summary                                              string
+	groups, types, resources, categories, elements       []string
 }
 
 func (q *ask) flags(c *cobra.Command) {
@@ -44,6 +45,8 @@ func (q *ask) flags(c *cobra.Command) {
 	f.StringArrayVar(&q.types, "type", nil, "FHIR resource type; may be repeated; none means anything")
 	f.StringArrayVar(&q.resources, "resource", nil, "resource, Type/id; may be repeated")
 	f.StringArrayVar(&q.categories, "category", nil, "only consents of this kind (system|code, or a FHIR scope); may be repeated")
+	f.StringSliceVar(&q.elements, "elements", nil, "of each resource only these elements (FHIR _elements), with commas; none means all")
+	f.StringVar(&q.summary, "summary", "", "FHIR _summary: true, text or data")
 	f.StringVar(&q.emergency, "emergency", "", "why the glass is broken, when the purpose is an emergency")
 	f.StringVar(&q.id, "request-id", "", "your own reference, kept on record")
 }
@@ -66,7 +69,7 @@ func (q *ask) request(in io.Reader) (r api.AccessRequest, err error) {
 		Subject: q.subject, Actor: api.Actor{Reference: q.actor, Groups: q.groups},
 		Purpose:       consent.Coding{System: policies.SystemPurpose, Code: q.purpose},
 		Action:        consent.Coding{System: policies.SystemAction, Code: q.action},
-		ResourceTypes: codings(policies.SystemResourceType, q.types), Emergency: q.emergency, RequestID: q.id,
+		ResourceTypes: codings(policies.SystemResourceType, q.types), Elements: q.elements, Summary: q.summary, Emergency: q.emergency, RequestID: q.id,
 	}
 	for _, k := range q.categories {
 		system, c, ok := strings.Cut(k, "|")
@@ -153,7 +156,12 @@ func showDecision(out io.Writer, d api.Access) {
 		printf(out, "  consents %s, rules %s\n", wallet.Escape(strings.Join(d.Consents, ", ")), wallet.Escape(strings.Join(d.Rules, ", ")))
 	}
 	for _, o := range d.Obligations {
-		printf(out, "  obligation %s\n", wallet.Escape(o.ID.Code))
+		printf(out, "  obligation %s %s\n", wallet.Escape(o.ID.Code), wallet.Escape(strings.Join(o.Parameters.Elements, ", ")))
+	}
+	for _, r := range d.Resources {
+		if len(r.Masked) > 0 {
+			printf(out, "  %s without %s\n", wallet.Escape(r.Type+"/"+r.ID), wallet.Escape(strings.Join(r.Masked, ", ")))
+		}
 	}
 	if n := len(d.Residual); n > 0 {
 		printf(out, "  %d residual rules; --json shows them\n", n)

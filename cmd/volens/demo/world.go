@@ -23,6 +23,7 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/network/fabric"
+	"github.com/volens-ledger/volens/policies/minimise"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -125,9 +126,13 @@ func Open(ctx context.Context, cfg Config) (*World, error) {
 
 func (w *World) start(ctx context.Context) (err error) {
 	cfg := w.cfg
+	needs, err := minimise.Default()
+	if err != nil {
+		return err
+	}
 	w.Node, err = node.Start(ctx, node.Config{
 		Evaluation: 2 * time.Second, // a demo tells its story on a busy laptop too
-		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, SignIns: signIns,
+		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, Needs: needs, SignIns: signIns,
 		FreeReserve: freeReserve, Jurisdiction: "GB", Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
 	})
 	return err

@@ -29,6 +29,7 @@ import (
 	"github.com/volens-ledger/volens/network/journal"
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Config says what to run. Paths and Listen are needed.
@@ -42,12 +43,14 @@ type Config struct {
 	MaxStale     time.Duration   // age of the ledger's state after which everything is denied; 0 means 2 s, on Fabric 5 s
 	Algorithm    policies.Algorithm
 	Implicit     policies.Implicit
-	Evaluation   time.Duration // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
-	FreeReserve  int64         // bytes of disk kept free; 0 means 1 GiB, negative none
-	Segment      int64         // bytes of a journal's segment; 0 means 64 MiB
-	SignIns      int           // sign-ins a minute from one address; 0 means the default of package auth
-	Connections  int           // at a time; 0 means 4096
-	Jurisdiction string        // ISO 3166: under whose law the custodian keeps its records; told, not signed
+	Needs        *minimise.Table  // what purposes need of records; nil: each needs everything
+	FHIR         minimise.Version // release of the custodian's records; "" means R4
+	Evaluation   time.Duration    // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
+	FreeReserve  int64            // bytes of disk kept free; 0 means 1 GiB, negative none
+	Segment      int64            // bytes of a journal's segment; 0 means 64 MiB
+	SignIns      int              // sign-ins a minute from one address; 0 means the default of package auth
+	Connections  int              // at a time; 0 means 4096
+	Jurisdiction string           // ISO 3166: under whose law the custodian keeps its records; told, not signed
 	Version      string
 	Progress     func(what string, done, total int64)
 	Log          *slog.Logger
@@ -310,7 +313,7 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 	}
 	gc := gateway.Config{
 		Ledger: n.Ledger, LedgerLog: n.Ledger.Log(), Genesis: genesis, Replica: n.Replica, Engine: n.Engine, Archive: n.unarchive,
-		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Info: info, Origin: n.url,
+		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Needs: n.cfg.Needs, Version: n.cfg.FHIR, Info: info, Origin: n.url,
 		Fenced: n.fenced, Log: n.cfg.Log, Now: n.cfg.Now,
 	}
 	if gc.App, err = n.app(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,8 @@ func (a *answer) statuses() (out []string) {
 	return out
 }
 
-// TestBatch wants each entry to be answered as if it had come alone, and what is read by its name to be one use.
+// TestBatch wants each entry to be answered as if it had come alone, and what is read by its name, and of
+// which the same is wanted, to be one use.
 func TestBatch(t *testing.T) {
 	h := newHostile(t)
 	f := newFront(t, h.URL+"/fhir", nil)
@@ -57,8 +59,9 @@ func TestBatch(t *testing.T) {
 	if !strings.Contains(got.body, "SUBSETTED") || strings.Count(got.body, `"code":"not-found"`) != 3 {
 		t.Errorf("%s", got.body)
 	}
-	uses := f.uses()[before:] // the second is that of another version of what was asked for
-	if len(uses) != 2 || !cmp.Equal(uses[0].Resources, []string{"Observation/a", "Observation/b"}) || uses[0].Decision != proof.Permit {
+	uses := f.uses()[before:] // the last is that of another version of what was asked for
+	if len(uses) != 3 || !cmp.Equal(uses[0].Resources, []string{"Observation/a"}) || !cmp.Equal(uses[1].Resources, []string{"Observation/b"}) ||
+		uses[1].Decision != proof.Permit || !slices.ContainsFunc(uses[1].Reasons, func(r proof.Reason) bool { return r.Text == "Left out of Observation/b: subject." }) {
 		t.Errorf("on record: %+v", uses)
 	}
 

@@ -162,15 +162,31 @@ func (it *item) refer(p *Proxy, root map[string]any) {
 	}
 }
 
+// limit is what of a resource flows; false: the purpose needs nothing of its type.
+func (x *exchange) limit(it *item) (minimise.Ask, bool) {
+	need, needs := x.p.cfg.Needs.Need(x.who.purpose, it.typ)
+	return minimise.Ask{Elements: it.ask.Elements, Summary: it.ask.Summary, Need: need}, needs
+}
+
+// present are, for the record of what is left out, the elements of the parts of a resource. What it contains goes with its element
+// contained.
+func (x *exchange) present(it *item) [][]string {
+	out := make([][]string, len(it.parts))
+	if limit, needs := x.limit(it); needs && !limit.Whole() {
+		out[0] = minimise.Elements(it.root)
+	}
+	return out
+}
+
 // release returns the resource as it flows: the elements that were asked for and that the purpose needs, its labels told, and the
 // server's own address replaced. What needs no change is not written anew: the bytes are the server's. false: the purpose needs
 // nothing of the type.
 func (x *exchange) release(it *item) (out []byte, needed bool, err error) {
-	need, needs := x.p.cfg.Needs.Need(x.who.purpose, it.typ)
+	limit, needs := x.limit(it)
 	if !needs {
 		return nil, false, nil
 	}
-	out, _, err = minimise.Ask{Elements: it.ask.Elements, Summary: it.ask.Summary, Need: need}.Apply(it.raw, x.p.cfg.Version)
+	out, _, err = limit.Apply(it.raw, x.p.cfg.Version)
 	if err != nil {
 		return nil, false, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
+	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/cmd/volens/node/nodetest"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
@@ -48,8 +49,8 @@ func otherwiseNormal(t testing.TB) *label.Labeller {
 
 func newFront(t testing.TB, upstream string, needs *minimise.Table) *front {
 	t.Helper()
-	w := nodetest.Start(t, nil)
-	base, err := w.Node.Front(context.Background(), "127.0.0.1:0", proxy.Config{Upstream: upstream, Labels: otherwiseNormal(t), Needs: needs})
+	w := nodetest.Start(t, func(c *node.Config) { c.Needs = needs })
+	base, err := w.Node.Front(context.Background(), "127.0.0.1:0", proxy.Config{Upstream: upstream, Labels: otherwiseNormal(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,8 @@ type Decider interface {
 	Preview(ctx context.Context, h consent.SubjectID, p api.Preview, roles []string) (policies.Decision, error)
 }
 
-// Config sets a Proxy up. Labels, Needs, Version, Client, Authorization and Log may be zero.
+// Config sets a Proxy up. Labels, Needs, Version, Client, Authorization and Log may be zero. Needs and Version are those that Access
+// decides by.
 type Config struct {
 	Upstream      string // base URL of the FHIR server, e.g. http://localhost:8103/fhir/R4
 	Base          string // the proxy's own base URL, as clients see it

@@ -59,8 +59,8 @@ type asking struct {
 func (x *exchange) decide(w *window, action string) error {
 	var under []asking
 	var first error
-	for _, patient := range x.patients(w) {
-		a, err := x.begin(w, patient, action)
+	for _, of := range x.shares(w) {
+		a, err := x.begin(w, of, action)
 		if err != nil || a.pending == nil {
 			first = errors.Join(first, err)
 			a.settle(policies.Decision{})
@@ -81,30 +81,42 @@ func (x *exchange) decide(w *window, action string) error {
 	return first
 }
 
-// patients are those of a window of whom something may flow.
-func (x *exchange) patients(w *window) (ids []string) {
+// share is what is decided at once: a patient's resources of a window of which the same is wanted.
+type share struct {
+	patient string
+	ask     ask
+}
+
+func (s share) has(it *item) bool {
+	return it.flows && slices.Contains(it.subjects, s.patient) && s.ask.Summary == it.ask.Summary && slices.Equal(s.ask.Elements, it.ask.Elements)
+}
+
+// shares are those of a window of which something may flow.
+func (x *exchange) shares(w *window) (out []share) {
 	for _, it := range w.items {
 		it.flows = it.known && x.inScope(it)
-		for _, s := range it.subjects {
-			if it.flows {
-				ids = add(ids, s)
+		for _, patient := range it.subjects {
+			if it.flows && !slices.ContainsFunc(out, func(s share) bool { return s.patient == patient && s.has(it) }) {
+				out = append(out, share{patient, it.ask})
 			}
 		}
 	}
-	return ids
+	return out
 }
 
-// begin asks for one patient. Nothing is pending when nobody knows the patient here; then nothing flows.
-func (x *exchange) begin(w *window, patient, action string) (asking, error) {
+// begin asks for one share. Nothing is pending when nobody knows the patient here; then nothing flows.
+func (x *exchange) begin(w *window, of share, action string) (asking, error) {
 	var a asking
 	req := x.who.request(action)
+	req.Elements, req.Summary = of.ask.Elements, of.ask.Summary
 	for _, it := range w.items {
-		if it.flows && slices.Contains(it.subjects, patient) {
+		if of.has(it) {
 			a.items = append(a.items, it)
 			req.Resources = append(req.Resources, it.parts...)
+			req.Present = append(req.Present, x.present(it)...)
 		}
 	}
-	h, ok := x.p.cfg.Handle(patient)
+	h, ok := x.p.cfg.Handle(of.patient)
 	if !ok || len(a.items) == 0 { // none is left when all was withheld meanwhile, for another patient's sake
 		return a, nil
 	}

@@ -136,7 +136,7 @@ export interface ResidualRule {
 
 export interface Obligation {
   id: Coding;
-  parameters: { codes?: Coding[]; exceptAnyOfCodes?: Coding[]; before?: Millis };
+  parameters: { codes?: Coding[]; exceptAnyOfCodes?: Coding[]; before?: Millis; elements?: string[] };
 }
 
 export interface ResourceDecision {

@@ -1,0 +1,64 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/minimise"
+)
+
+// terms are how the decision on a request is minimised. What is brought or put right is not: it comes from the requester.
+func (s *Service) terms(req api.AccessRequest, q policies.Request) minimise.Terms {
+	if q.Action.Code == "collect" || q.Action.Code == "correct" {
+		return minimise.Terms{}
+	}
+	t := minimise.Terms{Elements: req.Elements, Summary: req.Summary, Needs: s.cfg.Needs.Needs(q.Purpose, minimise.Types(q))}
+	if t.Summary == "false" {
+		t.Summary = ""
+	}
+	if t.Binds() {
+		t.Version, t.Present = s.cfg.Version, req.Present
+	}
+	return t
+}
+
+// Minimised is a resource as it flows under a permit, by the release of FHIR that the custodian's records have. It fails on
+// what cannot be made smaller, which then does not flow.
+func (a *Answer) Minimised(resourceType string, raw []byte) ([]byte, error) {
+	out, _, err := a.terms.Ask(resourceType).Apply(raw, a.terms.Version)
+	return out, err
+}
+
+// maskedRule is the letter of what is left out of resources that flow (policies/README.md).
+const maskedRule = "M2"
+
+// maskings are what a decision leaves out of the resources that flow, for the record: resources of which the same is left out are
+// named together.
+func maskings(d policies.Decision) (out []proof.Reason) {
+	var elements, resources []string
+	for _, r := range d.Resources {
+		if len(r.Masked) == 0 || r.Decision != policies.Permit {
+			continue
+		}
+		what := strings.Join(r.Masked, ", ")
+		i := slices.Index(elements, what)
+		if i < 0 {
+			i, elements, resources = len(elements), append(elements, what), append(resources, "")
+		} else {
+			resources[i] += ", "
+		}
+		resources[i] += r.Type + "/" + r.ID
+	}
+	for i, what := range elements {
+		out = append(out, proof.Reason{Rule: maskedRule, Code: "masked", Text: "Left out of " + resources[i] + ": " + what + "."})
+	}
+	return out
+}
+
+// onRecord are the maskings that a use names.
+func onRecord(u proof.Use) []proof.Reason {
+	return slices.DeleteFunc(slices.Clone(u.Reasons), func(r proof.Reason) bool { return r.Rule != maskedRule })
+}
