@@ -127,7 +127,11 @@ func (c *carriage) once(batch []*message, tries int) (left []*message, why error
 
 // endorse has a batch endorsed and returns a code for each message.
 func (c *carriage) endorse(batch []*message, tries int) (Endorsed, []string, error) {
-	ctx, cancel := context.WithTimeout(c.l.ctx, c.l.cfg.Endorse)
+	limit := c.l.cfg.Endorse
+	if others := len(c.ln.pairs) > 1; others && tries < halveAfter { // there are others to ask
+		limit /= 4
+	}
+	ctx, cancel := context.WithTimeout(c.l.ctx, limit)
 	defer cancel()
 	var b wire.Batch
 	for _, m := range batch {

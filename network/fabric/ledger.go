@@ -36,7 +36,7 @@ type Config struct {
 	Lanes    int           // transactions of a lane that are being endorsed at a time; 0 means 2
 	Endorse  time.Duration // limit of one endorsement; 0 means 10 s
 	Commit   time.Duration // wait for a submitted transaction before its messages are endorsed anew; 0 means 10 s
-	Patience time.Duration // how long a message is tried before it is given back as Unavailable or Unknown; 0 means 20 s
+	Patience time.Duration // how long a message is tried before it is given back as Unavailable or Unknown; 0 means 25 s
 	Grace    time.Duration // wait for a message that its own peer has not got before the copy goes on without; 0 means 1 s
 	Beat     time.Duration // a heartbeat after this long without an own transaction; 0 means 1 s
 	Log      *slog.Logger
@@ -53,7 +53,7 @@ func (c Config) withDefaults() Config {
 	c.Batch = min(or(c.Batch, wire.MaxBatch), wire.MaxBatch)
 	c.Linger, c.Lanes = or(c.Linger, 25*time.Millisecond), or(c.Lanes, 2)
 	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 10*time.Second)
-	c.Patience, c.Beat = or(c.Patience, 20*time.Second), or(c.Beat, time.Second)
+	c.Patience, c.Beat = or(c.Patience, 25*time.Second), or(c.Beat, time.Second)
 	c.Grace = or(c.Grace, time.Second)
 	c.Copy.Copy, c.Copy.Now = true, c.Now
 	return c

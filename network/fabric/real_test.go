@@ -1,13 +1,7 @@
 package fabric_test
 
 import (
-	"io"
-	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -63,85 +57,15 @@ func TestOnFabric(t *testing.T) {
 	})
 }
 
-// proxy passes bytes on between a gateway and a peer or orderer, until it is cut.
-type proxy struct {
-	t      testing.TB
-	listen net.Listener
-	target string
-
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-func newProxy(t testing.TB, target string) *proxy {
+// apart is a profile whose gateway can be cut off from everybody.
+func apart(t testing.TB, p fabric.Profile) (fabric.Profile, launchtest.Links) {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	addresses := slices.Clone(p.Orderers)
+	for _, peer := range p.Peers {
+		addresses = append(addresses, peer)
 	}
-	p := &proxy{t: t, listen: l, target: target}
-	go p.serve()
-	t.Cleanup(func() { _ = l.Close(); p.set(true) })
-	return p
-}
-
-func (p *proxy) serve() {
-	for {
-		in, err := p.listen.Accept()
-		if err != nil {
-			return
-		}
-		out, err := new(net.Dialer).Dial("tcp", p.target)
-		p.mu.Lock()
-		if err != nil || p.cut {
-			_ = in.Close()
-			p.mu.Unlock()
-			continue
-		}
-		p.conns = append(p.conns, in, out)
-		p.mu.Unlock()
-		go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
-		go func() { _, _ = io.Copy(in, out); _ = in.Close() }()
-	}
-}
-
-// set cuts every connection and refuses new ones, or lets them through again.
-func (p *proxy) set(cut bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cut = cut
-	if cut {
-		for _, c := range p.conns {
-			_ = c.Close()
-		}
-		p.conns = nil
-	}
-}
-
-// partitioned is a profile whose gateway reaches everything through proxies.
-func partitioned(t testing.TB, p fabric.Profile) (fabric.Profile, []*proxy) {
-	t.Helper()
-	b, err := os.ReadFile(p.Path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	var all []*proxy
-	names := slices.Clone(p.Orderers)
-	for _, name := range p.Peers {
-		names = append(names, name)
-	}
-	for _, name := range names {
-		x := newProxy(t, name)
-		text = strings.ReplaceAll(text, name, x.listen.Addr().String())
-		all = append(all, x)
-	}
-	path := filepath.Join(t.TempDir(), "profile.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return profileAt(t, path, p.Chaincode), all
+	path, links := launchtest.Apart(t, p.Path, addresses...)
+	return profileAt(t, path, p.Chaincode), links
 }
 
 // city is a town on a real network of its own.
@@ -180,11 +104,14 @@ func (s *city) until(what string, ok func() bool) {
 // The faults that one network is put through, one after the other. Each leaves it whole.
 func TestFaults(t *testing.T) {
 	n := launchtest.Network(t, launch.Config{})
-	p, cuts := partitioned(t, profileOf(t, n, hospital, launch.Chaincode))
+	p, links := apart(t, profileOf(t, n, hospital, launch.Chaincode))
 	s := newCity(t, n, p)
 	s.unwilling()
 	s.slowOrderer()
-	s.partition(cuts)
+	s.partition(links)
+	s.race()
+	s.forger()
+	s.island(links)
 }
 
 // unwilling: the hospital's chaincode does not answer. Patients can revoke all the same; nobody can grant.
@@ -220,17 +147,13 @@ func (s *city) slowOrderer() {
 }
 
 // partition: a gateway that reaches nobody says how old its state is, and is fresh again by itself.
-func (s *city) partition(cuts []*proxy) {
+func (s *city) partition(links launchtest.Links) {
 	const bound = 5 * time.Second
-	for _, c := range cuts {
-		c.set(true)
-	}
+	links.Cut(true)
 	began := time.Now()
 	s.until("cut off", func() bool { return s.g.l.Behind() > bound })
 	s.Logf("stale %v after the cut", time.Since(began).Round(time.Millisecond))
-	for _, c := range cuts {
-		c.set(false)
-	}
+	links.Cut(false)
 	began = time.Now()
 	s.until("connected again", func() bool { return s.g.l.Behind() < bound })
 	s.Logf("fresh %v after the connection was back", time.Since(began).Round(time.Millisecond))

@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/network/fabric"
 )
 
 // World is a running node with its members.
@@ -24,6 +25,8 @@ type World struct {
 	Cfg   node.Config
 	Node  *node.Node
 	Store Store
+
+	genesis consent.Message
 }
 
 // Store keeps records by local id, in memory.
@@ -46,9 +49,14 @@ func Start(t testing.TB, change func(*node.Config)) *World {
 	}
 	ctx := context.Background()
 	key := consenttest.Persona(string(consenttest.CityHospital))
-	if err := node.Init(ctx, s.Cfg.Paths, genesis, consenttest.CityHospital, key); err != nil {
+	begin := node.Init
+	if s.Cfg.Fabric != nil {
+		begin = node.InitFabric
+	}
+	if err := begin(ctx, s.Cfg.Paths, genesis, consenttest.CityHospital, key); err != nil {
 		t.Fatal(err)
 	}
+	s.genesis = genesis
 	s.Open()
 	for _, m := range w.Members() {
 		v, err := consent.Verify(w.Ledger, m)
@@ -65,6 +73,19 @@ func Start(t testing.TB, change func(*node.Config)) *World {
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// Beside makes and starts another organisation's node on the channel that w's ledger is on: it is nobody's custodian.
+func (w *World) Beside(profile fabric.Profile) *World {
+	w.T.Helper()
+	o := &World{World: w.World, T: w.T, Cfg: w.Cfg, Store: Store{}, genesis: w.genesis}
+	o.Cfg.Paths, o.Cfg.Listen, o.Cfg.Fabric, o.Cfg.Store = node.Under(w.T.TempDir()), "127.0.0.1:0", &profile, nil
+	if err := node.InitFabric(context.Background(), o.Cfg.Paths, w.genesis, "", sig.Key{}); err != nil {
+		w.T.Fatal(err)
+	}
+	o.Open()
+	w.T.Cleanup(o.Close)
+	return o
 }
 
 // Open starts the node again.
