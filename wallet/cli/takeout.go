@@ -48,7 +48,10 @@ func (a *app) usesReport() *cobra.Command {
 				return Usage("--law is hipaa or ehds")
 			}
 			return a.proved(c.Context(), true, func(p *person, v online.Verified) error {
-				names := takeout.Names{Member: p.Names.Member, Code: p.Names.Code}
+				names, err := p.accountNames(c.Context())
+				if err != nil {
+					return err
+				}
 				account := takeout.NewAccount(takeout.Law(law), p.Subject.Handle, v.Now, v.Statement.Entries, p.Now(), names)
 				return a.output(path, func(out io.Writer) error { return write(account, out) })
 			})
@@ -58,6 +61,25 @@ func (a *app) usesReport() *cobra.Command {
 	c.Flags().StringVar(&format, "format", "html", "json, csv or html")
 	c.Flags().StringVar(&path, "out", "", "file to write (default standard output)")
 	return c
+}
+
+// accountNames are the words of an account.
+func (p *person) accountNames(ctx context.Context) (takeout.Names, error) {
+	list, err := p.API.Consents(ctx)
+	if err != nil {
+		return takeout.Names{}, err
+	}
+	known := map[consent.Uint64]takeout.Consent{}
+	for _, k := range list.Consents {
+		known[k.Seq] = takeout.Consent{Seq: k.Seq, Commitment: k.Commitment, TextHash: k.Consent.TextHash}
+	}
+	return takeout.Names{
+		Member: p.Names.Member, Code: p.Names.Code,
+		Consent: func(seq consent.Uint64) (takeout.Consent, bool) {
+			k, ok := known[seq]
+			return k, ok
+		},
+	}, nil
 }
 
 func (a *app) consentReceipt() *cobra.Command {

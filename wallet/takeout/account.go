@@ -45,59 +45,118 @@ func (l Law) covers(u *proof.Use) bool {
 	return u.Decision == proof.Permit && u.Requester != "" && (l == EHDS || u.Kind == proof.Decision)
 }
 
-// Names gives words: for members, name and address as the ledger's authorities signed them; for codes, a display.
+// Names gives words: for members, name and address as the ledger's authorities signed them; for codes, a display; for consents,
+// what is known of one by its number. Any may be nil.
 type Names struct {
-	Member func(consent.MemberID) (consent.Member, bool)
-	Code   func(consent.Coding) (string, bool)
+	Member  func(consent.MemberID) (consent.Member, bool)
+	Code    func(consent.Coding) (string, bool)
+	Consent func(consent.Uint64) (Consent, bool)
 }
 
-// Line is one access.
+// Consent is a consent that permitted an access.
+type Consent struct {
+	Seq        consent.Uint64 `json:"seq"`
+	Commitment consent.Hash   `json:"commitment,omitzero"` // of the message that gave it
+	TextHash   consent.Hash   `json:"textHash,omitzero"`   // SHA-256 of the text that the person agreed to
+}
+
+// Line is one access. It holds what a use holds of 45 CFR 164.528(b)(2), of Regulation (EU) 2025/327, article 9, and of what
+// IHE BALP records; TestAccountFields has the list, field by field.
 type Line struct {
-	Use       consent.Uint64   `json:"use"` // number in the person's proved list of uses
-	Time      string           `json:"time"`
-	Recipient string           `json:"recipient"`
-	Member    consent.MemberID `json:"member"`
-	Address   string           `json:"address,omitempty"` // where known
-	People    []string         `json:"people,omitempty"`  // as the recipient asserts them
-	Data      string           `json:"data"`
-	Purpose   string           `json:"purpose"`
-	Basis     string           `json:"basis"` // the consents that permitted it, or the emergency
-	Sentence  string           `json:"sentence"`
+	Use        consent.Uint64   `json:"use"`    // number in the person's proved list of uses, from 1 without a gap
+	Record     consent.Uint64   `json:"record"` // number in the custodian's log
+	Prev       consent.Hash     `json:"prev"`   // leaf hash of the person's use before; zero in her first
+	Commitment consent.Hash     `json:"commitment"`
+	Kind       proof.Kind       `json:"kind"`
+	Time       string           `json:"time"` // UTC, to the millisecond
+	Recipient  string           `json:"recipient"`
+	Member     consent.MemberID `json:"member"`
+	Address    string           `json:"address,omitempty"` // where known
+	People     []string         `json:"people,omitempty"`  // as the recipient asserts them
+	Roles      []string         `json:"roles,omitempty"`
+	OnBehalf   string           `json:"onBehalfOf,omitempty"` // the delegation that was asked under
+	Channel    string           `json:"channel,omitempty"`
+	Client     string           `json:"client,omitempty"` // software and address, as far as known
+	RequestID  string           `json:"requestId,omitempty"`
+	Data       string           `json:"data"`
+	Types      []string         `json:"types,omitempty"`
+	Resources  []string         `json:"resources,omitempty"`
+	Count      int              `json:"count"`
+	Labels     []string         `json:"labels,omitempty"` // security labels of the data
+	Purpose    string           `json:"purpose"`
+	Code       string           `json:"purposeCode,omitempty"` // v3-ActReason
+	Action     string           `json:"action,omitempty"`      // FHIR consentaction
+	Outcome    string           `json:"outcome"`
+	Reasons    []string         `json:"reasons,omitempty"` // letters of the rules that decided
+	Basis      string           `json:"basis"`             // the consents that permitted it, or the emergency
+	Emergency  bool             `json:"emergency"`
+	Consents   []Consent        `json:"consents,omitempty"`
+	Policy     consent.Hash     `json:"policyDigest,omitzero"`
+	Codes      consent.Hash     `json:"codesDigest,omitzero"`
+	Position   consent.Uint64   `json:"position"` // of the ledger, as the decision saw it
+	Duties     []string         `json:"obligations,omitempty"`
+	Sentence   string           `json:"sentence"`
 }
 
 // Account is a list for a law, with what proves that it is complete.
 type Account struct {
-	Law     Law               `json:"law"`
-	Title   string            `json:"title"`
-	Subject consent.SubjectID `json:"subject"`
-	From    string            `json:"from"`
-	Until   string            `json:"until"`
-	Lines   []Line            `json:"lines"`
-	Uses    consent.Uint64    `json:"uses"` // of the whole proved list
-	Size    consent.Uint64    `json:"size"` // of the custodian's log
-	Root    consent.Hash      `json:"root"`
+	Law       Law               `json:"law"`
+	Title     string            `json:"title"`
+	Subject   consent.SubjectID `json:"subject"`
+	From      string            `json:"from"`
+	Until     string            `json:"until"`
+	Retention string            `json:"retention"`
+	Missing   string            `json:"missing"` // what is not in it
+	Lines     []Line            `json:"lines"`
+	Uses      consent.Uint64    `json:"uses"` // of the whole proved list
+	Size      consent.Uint64    `json:"size"` // of the custodian's log
+	Root      consent.Hash      `json:"root"`
 }
+
+const (
+	retention = "every use is kept until the subject is erased; none is deleted before, by time or by anybody"
+	missing   = "what went out without Volens; what was denied, since nothing was disclosed; your own looks, and those of who acts for you. " +
+		"Nothing is withheld from this list: Volens has no suspension of an account"
+)
 
 // NewAccount makes an account from the whole list of uses, which the caller has verified up to seen.
 func NewAccount(law Law, h consent.SubjectID, seen proof.Seen, uses []proof.Entry, now time.Time, n Names) Account {
 	from := now.UTC().AddDate(-law.years(), 0, 0)
 	a := Account{
 		Law: law, Title: law.Title(), Subject: h, From: from.Format(time.DateOnly), Until: now.UTC().Format(time.RFC3339),
-		Lines: []Line{}, Uses: seen.UseSeq, Size: seen.Size, Root: seen.Root,
+		Retention: retention, Missing: missing, Lines: []Line{}, Uses: seen.UseSeq, Size: seen.Size, Root: seen.Root,
 	}
 	for i := range uses {
 		u := &uses[i].Use
 		if law.covers(u) && int64(u.Time) >= from.UnixMilli() {
-			a.Lines = append(a.Lines, n.line(u))
+			a.Lines = append(a.Lines, n.line(&uses[i]))
 		}
 	}
 	return a
 }
 
-func (n Names) line(u *proof.Use) Line {
+func (n Names) line(e *proof.Entry) Line {
+	u := &e.Use
 	l := Line{
-		Use: u.UseSeq, Time: time.UnixMilli(int64(u.Time)).UTC().Format(time.RFC3339), Recipient: string(u.Requester), Member: u.Requester,
-		People: u.Actors, Data: what(u), Purpose: n.words(u.Purpose), Basis: basis(u), Sentence: u.Sentence.Text,
+		Use: u.UseSeq, Record: e.Index, Prev: e.Prev, Commitment: u.Commitment(), Kind: u.Kind,
+		Time:      time.UnixMilli(int64(u.Time)).UTC().Format("2006-01-02T15:04:05.000Z"),
+		Recipient: string(u.Requester), Member: u.Requester, People: u.Actors, Roles: symbols(u.Roles), OnBehalf: u.Delegation,
+		Channel: u.Channel, Client: u.Client, RequestID: u.RequestID, Data: what(u), Types: u.ResourceTypes, Resources: u.Resources,
+		Count: len(u.Resources), Labels: symbols(u.Labels), Purpose: n.words(u.Purpose), Code: u.Purpose.Code, Action: u.Action.Code,
+		Outcome: u.Decision, Basis: basis(u), Emergency: u.Emergency != "", Policy: u.PolicyDigest, Codes: u.CodesDigest,
+		Position: u.Position, Duties: u.Obligations, Sentence: u.Sentence.Text,
+	}
+	for _, r := range u.Reasons {
+		l.Reasons = append(l.Reasons, strings.TrimSpace(r.Rule+" "+r.Code))
+	}
+	for _, seq := range u.Consents {
+		c := Consent{Seq: seq}
+		if n.Consent != nil {
+			if known, ok := n.Consent(seq); ok {
+				c = known
+			}
+		}
+		l.Consents = append(l.Consents, c)
 	}
 	if n.Member != nil {
 		if m, ok := n.Member(u.Requester); ok {
@@ -105,6 +164,14 @@ func (n Names) line(u *proof.Use) Line {
 		}
 	}
 	return l
+}
+
+func symbols(cs []consent.Coding) []string {
+	var out []string
+	for _, c := range cs {
+		out = append(out, c.Code)
+	}
+	return out
 }
 
 func (n Names) words(c consent.Coding) string {
@@ -153,17 +220,20 @@ func (a Account) WriteJSON(w io.Writer) error {
 	return nil
 }
 
+// csvHeader names the columns.
+var csvHeader = []string{
+	"use", "time", "recipient", "member", "address", "people", "roles", "on behalf of", "data", "count", "labels", "purpose", "action", "outcome",
+	"basis", "text hashes", "policy", "channel", "client", "request id", "sentence", "record", "commitment",
+}
+
 // WriteCSV writes a line for each access (RFC 4180). No cell is a formula.
 func (a Account) WriteCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
-	err := c.Write([]string{"use", "time", "recipient", "member", "address", "people", "data", "purpose", "basis", "sentence"})
-	for _, l := range a.Lines {
+	err := c.Write(csvHeader)
+	for i := range a.Lines {
 		if err == nil {
-			err = c.Write(proof.Guard([]string{
-				strconv.FormatUint(uint64(l.Use), 10), l.Time, l.Recipient, string(l.Member), l.Address, strings.Join(l.People, "; "), l.Data,
-				l.Purpose, l.Basis, l.Sentence,
-			}))
+			err = c.Write(proof.Guard(a.Lines[i].cells()))
 		}
 	}
 	c.Flush()
@@ -174,6 +244,25 @@ func (a Account) WriteCSV(w io.Writer) error {
 		return fmt.Errorf("write the account: %w", err)
 	}
 	return nil
+}
+
+func (l *Line) cells() []string {
+	var texts []string
+	for _, c := range l.Consents {
+		if !c.TextHash.IsZero() {
+			texts = append(texts, c.TextHash.String())
+		}
+	}
+	policy := ""
+	if !l.Policy.IsZero() {
+		policy = l.Policy.String()
+	}
+	join := func(in []string) string { return strings.Join(in, "; ") }
+	return []string{
+		strconv.FormatUint(uint64(l.Use), 10), l.Time, l.Recipient, string(l.Member), l.Address, join(l.People), join(l.Roles), l.OnBehalf, l.Data,
+		strconv.Itoa(l.Count), join(l.Labels), l.Purpose, l.Action, l.Outcome, l.Basis, join(texts), policy, l.Channel, l.Client,
+		l.RequestID, l.Sentence, strconv.FormatUint(uint64(l.Record), 10), l.Commitment.String(),
+	}
 }
 
 // page has no script and loads nothing: it can be kept, printed and mailed.
@@ -201,12 +290,12 @@ tr { break-inside: avoid; }
 <caption>{{len .Lines}} of {{.Uses}} recorded uses count under this law.</caption>
 <thead><tr><th scope="col">When (UTC)</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Why</th><th scope="col">On what basis</th></tr></thead>
 <tbody>
-{{range .Lines}}<tr><td>{{.Time}}</td><td>{{.Recipient}}{{range .People}}<br>{{.}}{{end}}{{with .Address}}<br>{{.}}{{end}}</td><td>{{.Data}}</td><td>{{.Purpose}}</td><td>{{.Basis}}<br>use {{.Use}}: {{.Sentence}}</td></tr>
+{{range .Lines}}<tr><td>{{.Time}}</td><td>{{.Recipient}}{{range .People}}<br>{{.}}{{end}}{{range .Roles}}<br>{{.}}{{end}}{{with .Address}}<br>{{.}}{{end}}</td><td>{{.Data}}{{range .Labels}}<br>label {{.}}{{end}}</td><td>{{.Purpose}}{{with .Action}}<br>{{.}}{{end}}</td><td>{{.Basis}}<br>use {{.Use}}: {{.Sentence}}</td></tr>
 {{else}}<tr><td colspan="5">Nobody, as far as Volens decides it.</td></tr>
 {{end}}</tbody>
 </table>
 <p>The list was checked when it was made: each use is in the custodian's log of {{.Size}} records with root {{.Root}}, and none of this handle is
-left out. What went out without Volens is outside any proof.</p>
+left out. Not in it: {{.Missing}}. Retention: {{.Retention}}.</p>
 </body>
 </html>
 `))

@@ -41,6 +41,9 @@ func TestAccount(t *testing.T) {
 			return consent.Member{Name: "Rosa's Institute", URL: "https://rosa.example"}, id == "rosa"
 		},
 		Code: func(c consent.Coding) (string, bool) { return "research", c.Code == "HRESCH" },
+		Consent: func(seq consent.Uint64) (takeout.Consent, bool) {
+			return takeout.Consent{Seq: seq, TextHash: consent.Hash{byte(seq)}}, seq == 3
+		},
 	}
 	for law, want := range map[takeout.Law][]consent.Uint64{takeout.HIPAA: {8, 4, 3}, takeout.EHDS: {8, 6, 4}} {
 		a := takeout.NewAccount(law, consent.SubjectID{1}, proof.Seen{UseSeq: 8, Size: 20}, entries, now, names)
@@ -52,8 +55,10 @@ func TestAccount(t *testing.T) {
 			t.Errorf("%s: %s", law, diff)
 		}
 		first := takeout.Line{
-			Use: 8, Time: "2025-11-23T00:00:00Z", Recipient: "Rosa's Institute", Member: "rosa", Address: "https://rosa.example", People: []string{"=1+1"},
-			Data: "Observation", Purpose: "research (HRESCH)", Basis: "consent 3, 4", Sentence: "<b>Rosa</b> got it",
+			Use: 8, Commitment: entries[0].Use.Commitment(), Kind: proof.Decision, Time: "2025-11-23T00:00:00.000Z", Recipient: "Rosa's Institute",
+			Member: "rosa", Address: "https://rosa.example", People: []string{"=1+1"}, Data: "Observation", Types: []string{"Observation"},
+			Purpose: "research (HRESCH)", Code: "HRESCH", Outcome: "permit", Basis: "consent 3, 4", Sentence: "<b>Rosa</b> got it",
+			Consents: []takeout.Consent{{Seq: 3, TextHash: consent.Hash{3}}, {Seq: 4}},
 		}
 		if diff := cmp.Diff(first, a.Lines[0]); diff != "" {
 			t.Error(diff)

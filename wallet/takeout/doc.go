@@ -29,5 +29,7 @@
 //
 // # Accounts
 //
-// An Account is a list of uses that the wallet has verified, cut to what a law asks for, as JSON, CSV or a page to print.
+// An Account is a list of uses that the wallet has verified, cut to what a law asks for, as JSON with every field that a use has,
+// as CSV without formulas, or as a page to print without scripts. Which field which law asks for: TestAccountFields. Repeated
+// disclosures are listed one by one, never summarised, which 45 CFR 164.528(b)(3) allows and does not ask for.
 package takeout
