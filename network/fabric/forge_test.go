@@ -14,7 +14,7 @@ import (
 )
 
 // liar is the package of a chaincode program that deceives.
-const liar = "github.com/volens-ledger/volens/network/fabric/launch/launchtest/liar"
+const liar = "github.com/volens-ledger/volens/chaincode/ccaas/liar"
 
 // at is a gate of another organisation, or another one of the hospital's, with little patience.
 func (s *city) at(org string) *gate {
