@@ -34,7 +34,7 @@ says what is passed on and what is refused.`
 	fs := c.Flags()
 	fs.StringVar(&f.upstream, "upstream", "", "base URL of the FHIR server")
 	fs.StringVar(&f.listen, "fhir-listen", "127.0.0.1:8090", "address of the FHIR listener")
-	fs.StringVar(&f.base, "fhir-base", "", "its base URL as clients see it (default http://ADDRESS)")
+	fs.StringVar(&f.base, "fhir-base", "", "its base URL as clients see it (default http://ADDRESS, localhost for a loopback address)")
 	fs.StringVar(&f.authorization, "upstream-authorization", "", "file with the Authorization header for the FHIR server, e.g. Bearer ...")
 	fs.StringVar(&f.labels, "labels", "", "file of labelling rules (default those in policies/label/rules)")
 	if err := c.MarkFlagRequired("upstream"); err != nil {
@@ -50,6 +50,9 @@ func (f *fronting) start(ctx context.Context, n *node.Node, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
+	if cfg.Base, err = originOf(f.listen, f.base); err != nil {
+		return err
+	}
 	base, err := n.Front(ctx, f.listen, cfg)
 	if err == nil {
 		log.InfoContext(ctx, "in front of a FHIR server", slog.String("base", base), slog.String("upstream", f.upstream))
@@ -58,7 +61,7 @@ func (f *fronting) start(ctx context.Context, n *node.Node, log *slog.Logger) er
 }
 
 func (f *fronting) config() (proxy.Config, error) {
-	cfg := proxy.Config{Upstream: f.upstream, Base: f.base}
+	cfg := proxy.Config{Upstream: f.upstream}
 	if f.authorization != "" {
 		b, err := os.ReadFile(f.authorization)
 		if err != nil {

@@ -92,7 +92,7 @@ const defaultListen = "127.0.0.1:8080"
 func originOf(listen, origin string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", cli.Usage("--listen: %w", err)
+		return "", cli.Usage("the address to listen on: %w", err)
 	}
 	if ip := net.ParseIP(host); origin == "" && ip != nil && ip.IsLoopback() && port != "0" {
 		return "http://localhost:" + port, nil

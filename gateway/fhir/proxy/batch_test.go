@@ -168,6 +168,15 @@ func TestDescribesItself(t *testing.T) {
 			t.Errorf("no %s in %s", there, got.body)
 		}
 	}
+	for _, none := range []string{searchset(""), ""} { // a server that takes metadata for a type, and one that has none
+		h.answers["metadata"] = none
+		if none == "" {
+			delete(h.answers, "metadata")
+		}
+		if got := f.askWith("", http.MethodGet, "metadata", ""); !strings.Contains(got.body, `"fhirVersion":"4.0.1"`) || !strings.Contains(got.body, token) {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
 	smart := f.askWith("", http.MethodGet, ".well-known/smart-configuration", "")
 	if smart.status != http.StatusOK || !strings.Contains(smart.body, `"token_endpoint":"`+token+`"`) || !strings.Contains(smart.body, "permission-v2") {
 		t.Errorf("%d %s", smart.status, smart.body)

@@ -3,24 +3,23 @@ package proxy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
-// capabilities answers with what the server can do, less what the proxy does not pass on.
+// capabilities answers with what the server can do, less what the proxy does not pass on. A server that does not say has its types
+// left open.
 func (x *exchange) capabilities() error {
-	body, err := x.get(x.act.path)
+	c, err := x.declared()
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // only read
-	var c map[string]any
-	if err := json.NewDecoder(io.LimitReader(body, maxEntry)).Decode(&c); err != nil || text(c["resourceType"]) != "CapabilityStatement" {
-		return errUpstream
-	}
 	c["implementation"] = map[string]any{"description": "A FHIR server behind Volens: only what patients permit", "url": x.p.base}
+	c["format"] = []string{"application/fhir+json"}
 	rests, _ := c["rest"].([]any) //nolint:errcheck // none
 	for _, v := range rests {
 		if rest, ok := v.(map[string]any); ok {
@@ -34,6 +33,26 @@ func (x *exchange) capabilities() error {
 	}
 	x.w.Header().Set("Content-Type", fhirJSON)
 	return x.write(bytes.ReplaceAll(out, []byte(x.p.upstream.String()), []byte(x.p.base)))
+}
+
+// declared is the server's CapabilityStatement, or the least that there is to say when it has none.
+func (x *exchange) declared() (c map[string]any, err error) {
+	body, err := x.get(x.act.path)
+	if err == nil {
+		err = json.NewDecoder(io.LimitReader(body, maxEntry)).Decode(&c)
+		_ = body.Close() //nolint:errcheck // only read
+		if err == nil && text(c["resourceType"]) == "CapabilityStatement" {
+			return c, nil
+		}
+	}
+	if err != nil && !errors.Is(err, errAbsent) {
+		return nil, errors.Join(errUpstream, err)
+	}
+	version := map[minimise.Version]string{minimise.R4: "4.0.1", minimise.R5: "5.0.0"}[x.p.cfg.Version]
+	return map[string]any{
+		"resourceType": "CapabilityStatement", "status": "active", "date": "2026-11-22", "kind": "instance", "fhirVersion": version,
+		"rest": []any{map[string]any{"mode": "server"}},
+	}, nil
 }
 
 // offered are the interactions with a type that are passed on.
