@@ -33,6 +33,7 @@ func ledgerCommand() *cobra.Command {
 	c.PersistentFlags().BoolVar(&l.json, "json", false, "write JSON for programs")
 	c.AddCommand(
 		l.verify(), l.rebuild(), l.status(), l.backup(), l.restore(), l.keysGroup(), l.erase(), l.tail(), l.genesisGroup(), l.member(),
+		l.closing(), l.sign(), l.submit(), l.export(), l.imports(),
 	)
 	return c
 }
@@ -60,7 +61,7 @@ func storage(err error) error {
 	case busy(err):
 		return consent.Errorf(consent.Unavailable, "the node is running: %w", err)
 	}
-	for _, bad := range []error{journal.ErrCorrupt, journal.ErrShorter, journal.ErrForeign, journal.ErrMissing, vault.ErrCorrupt} {
+	for _, bad := range []error{node.ErrExport, journal.ErrCorrupt, journal.ErrShorter, journal.ErrForeign, journal.ErrMissing, vault.ErrCorrupt} {
 		if errors.Is(err, bad) {
 			return fmt.Errorf("%w: %w", proof.ErrRefused, err)
 		}

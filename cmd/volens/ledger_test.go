@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 //
 //	same A B          fails unless the two are the same, and not empty
 //	spoil FILE        changes the file's last byte
+//	flip FILE OFFSET  changes one bit of the byte there
 //	port NAME         sets a variable to a port that nobody listens on
 //	agekey NAME FILE  sets a variable to a recovery key and writes its identity to the file
 //	ready URL         waits until a node answers there
@@ -25,7 +27,7 @@ func TestOperatorScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/operator",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonValue, "same": same, "spoil": spoil, "port": port, "ready": ready,
+			"exits": exits, "json": jsonValue, "same": same, "spoil": spoil, "flip": flip, "port": port, "ready": ready,
 			"agekey": ageKey,
 		},
 	})
@@ -49,6 +51,16 @@ func spoil(ts *testscript.TestScript, _ bool, args []string) {
 	b, err := os.ReadFile(path)
 	ts.Check(err)
 	b[len(b)-1] ^= 1
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	b[at] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o600))
 }
 

@@ -23,6 +23,7 @@ type Entry struct {
 	Leaf    []byte
 	Message *consent.Message // nil: another organisation keeps it, or it was erased, or it is late
 	Late    bool             // it is to be kept here and has not arrived; see Ledger.Late
+	Erased  bool             // nobody keeps it any more
 }
 
 // InitCopy makes an empty ledger that will copy another host's. It refuses a folder that is not empty.
@@ -31,6 +32,15 @@ func InitCopy(cfg Config) error {
 		return fmt.Errorf("make the ledger's folder: %w", err)
 	}
 	return journal.Init(cfg.Journal())
+}
+
+// Unsealed is the attachment of a message that is to be read without a vault, in an export; nil stands for one that is not
+// there any more.
+func Unsealed(m *consent.Message) []byte {
+	if m == nil {
+		return []byte{attachNone}
+	}
+	return append([]byte{attachPlain}, m.Marshal()...)
 }
 
 // Elsewhere reports whether a record's attachment says that the message is not in it because another organisation keeps it,
@@ -107,6 +117,10 @@ func (l *Ledger) copiedRecords(entries []Entry) ([]network.Event, []journal.Reco
 		h := vault.ID(events[i].Event.Handle)
 		fresh = fresh || events[i].Message != nil && !l.cfg.Vault.Known(h)
 		recs[i].Leaf = e.Leaf
+		if e.Erased {
+			recs[i].Attachment = Unsealed(nil)
+			continue
+		}
 		if recs[i].Attachment, err = l.copiedAttachment(&events[i]); err != nil {
 			return nil, nil, storageError(err)
 		}

@@ -243,7 +243,7 @@ func LeafAt(i int64, r journal.Record) (network.Event, error) {
 }
 
 // EventAt reads record i of a ledger's journal. The message is nil when it was not kept, its subject was erased, or it came
-// later than its leaf.
+// later than its leaf. Without a vault it reads journals in which nothing is sealed: exports.
 func EventAt(v *vault.Vault, i int64, r journal.Record) (network.Event, error) {
 	ev, err := LeafAt(i, r)
 	if err != nil {
@@ -267,6 +267,9 @@ func openMessage(v *vault.Vault, ev consent.Event, b []byte) (*consent.Message, 
 		return nil, nil
 	case attachPlain:
 	case attachSealed:
+		if v == nil {
+			return nil, errors.New("a sealed message, and no vault")
+		}
 		var err error
 		if body, err = v.Open(vault.ID(ev.Handle), body, ev.Commitment[:]); errors.Is(err, vault.ErrErased) {
 			return nil, nil

@@ -14,6 +14,7 @@ import (
 // submission is one message on its way.
 type submission struct {
 	v       consent.Verified
+	reopens bool // an Import on a ledger whose every leaf was taken over
 	out     consent.Outcome
 	leaf    []byte
 	pending *journal.Pending
@@ -47,8 +48,20 @@ func chained(v consent.Verified) bool {
 	return ok
 }
 
+// Reopen puts the authorities' Import on a closed ledger whose every leaf this host has, which opens it here. Doing it again
+// returns the first receipt.
+func (l *Ledger) Reopen(ctx context.Context, v consent.Verified) (network.Receipt, error) {
+	if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
+		return r, err
+	}
+	return l.send(ctx, &submission{v: v, reopens: true, done: make(chan struct{})})
+}
+
 func (l *Ledger) submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
-	s := &submission{v: v, done: make(chan struct{})}
+	return l.send(ctx, &submission{v: v, done: make(chan struct{})})
+}
+
+func (l *Ledger) send(ctx context.Context, s *submission) (network.Receipt, error) {
 	select {
 	case l.queue <- s:
 	case <-l.stop:
@@ -134,8 +147,13 @@ func (l *Ledger) accept(s *submission) error {
 		return consent.Errorf(consent.Unavailable, "the clock is more than a minute behind the ledger")
 	}
 	now = max(now, l.lastTx)
+	tx := consent.Tx{ID: s.v.Commitment().String(), Time: now}
+	if s.reopens { // the ledger is closed: nothing else is on its way
+		cp := l.log.Durable()
+		tx.Log = consent.Tree{Size: consent.Uint64(cp.Size), Root: consent.Hash(cp.Root)} //nolint:gosec // not negative
+	}
 	var err error
-	if s.out, err = consent.Run(consent.Tx{ID: s.v.Commitment().String(), Time: now}, overlayReader{l}, s.v); err != nil {
+	if s.out, err = consent.Run(tx, overlayReader{l}, s.v); err != nil {
 		return err
 	}
 	attachment, err := Attach(l.cfg.Vault, s.v.Message(), s.out)

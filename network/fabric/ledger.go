@@ -59,8 +59,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func or[T int | time.Duration](v, otherwise T) T {
-	if v == 0 {
+func or[T comparable](v, otherwise T) T {
+	if v == *new(T) {
 		return otherwise
 	}
 	return v
@@ -117,6 +117,9 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	l.late.some = len(missing) > 0
+	if err := l.whole(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	l.ends.Go(l.follow)
 	l.ends.Go(l.chase)
 	l.ends.Go(l.beat)

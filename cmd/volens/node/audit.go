@@ -20,22 +20,26 @@ import (
 // audit re-verifies the records of a ledger as journal.Verify hands them out, on all processors; running the contract again
 // is in order.
 type audit struct {
-	ledger  consent.Hash
-	genesis consent.Hash // its commitment, which the first leaf must be of
-	vault   *vault.Vault // nil: leaves only
-	again   bool         // run the contract
+	ledger consent.Hash // the commitment of its genesis, which the first leaf must be of
+	open   bool         // read the messages, too, with the vault or, in an export, without one
+	vault  *vault.Vault
+	again  bool                      // run the contract
+	then   func(network.Event) error // in order, after the contract ran; nil: nothing
 
 	messages, signatures, erased atomic.Int64
 
 	once  sync.Once
 	order *sequence[judged]
 	state state
+
+	mu      sync.Mutex
+	missing map[consent.SubjectID]int64 // without a vault: whose messages are not there, and a record of each
 }
 
 // judged is a record whose signatures hold.
 type judged struct {
-	leaf consent.Leaf
-	v    *consent.Verified // nil: erased
+	ev network.Event
+	v  *consent.Verified // nil: erased
 }
 
 func (a *audit) each(i int64, rec journal.Record) error {
@@ -43,50 +47,84 @@ func (a *audit) each(i int64, rec journal.Record) error {
 	if err != nil {
 		return err
 	}
-	if i == 0 && leaf.Commitment != a.genesis {
+	if i == 0 && leaf.Commitment != a.ledger {
 		return errors.New("the first leaf is not of the genesis")
 	}
-	if a.vault == nil {
+	if !a.open {
 		return nil
 	}
-	v, err := a.open(i, rec)
+	j, err := a.read(i, rec)
 	if err != nil || !a.again {
 		return err
 	}
 	a.once.Do(func() {
 		a.state = state{}
-		a.order = newSequence(func(i int64, j judged) error { return a.state.apply(i, j) })
+		a.order = newSequence(a.apply)
 	})
-	return a.order.add(i, judged{leaf, v})
+	return a.order.add(i, j)
 }
 
-// open opens a message and verifies its signatures; nil when it was erased.
-func (a *audit) open(i int64, rec journal.Record) (*consent.Verified, error) {
-	ev, err := embedded.EventAt(a.vault, i, rec)
+func (a *audit) apply(i int64, j judged) error {
+	err := a.state.apply(i, j)
+	if err == nil && a.then != nil {
+		err = a.then(j.ev)
+	}
+	return err
+}
+
+// read reads a message and verifies its signatures; it is nil when it was erased.
+func (a *audit) read(i int64, rec journal.Record) (j judged, err error) {
+	if j.ev, err = embedded.EventAt(a.vault, i, rec); err != nil {
+		return j, err
+	}
+	if j.ev.Message == nil && embedded.Elsewhere(rec.Attachment) {
+		return j, nil
+	}
+	if j.ev.Message == nil {
+		return j, a.gone(j.ev)
+	}
+	v, err := consent.Verify(a.ledger, *j.ev.Message)
 	if err != nil {
-		return nil, err
-	}
-	if ev.Message == nil && embedded.Elsewhere(rec.Attachment) {
-		return nil, nil
-	}
-	if ev.Message == nil {
-		return nil, a.gone(ev)
-	}
-	v, err := consent.Verify(a.ledger, *ev.Message)
-	if err != nil {
-		return nil, err
+		return j, err
 	}
 	a.messages.Add(1)
-	a.signatures.Add(int64(len(ev.Message.Sigs)))
-	return &v, nil
+	a.signatures.Add(int64(len(j.ev.Message.Sigs)))
+	j.v = &v
+	return j, nil
 }
 
-// gone accepts that a message is not there only if its subject was erased.
+// errNotErased is why a message may not be missing.
+var errNotErased = errors.New("the message is not there, and its subject was not erased")
+
+// gone accepts that a message is not there only if its subject was erased. Without a vault that is known at the end.
 func (a *audit) gone(ev network.Event) error {
-	if ev.Event.Type != "Erase" && !a.vault.Erased(vault.ID(ev.Event.Handle)) {
-		return errors.New("the message is not there, and its subject was not erased")
+	h, err := consent.AloneAbout(ev.Leaf)
+	switch {
+	case err != nil:
+		return err
+	case ev.Event.Type == "Erase":
+	case a.vault == nil:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.missing == nil {
+			a.missing = map[consent.SubjectID]int64{}
+		}
+		a.missing[h] = int64(ev.Position) - 1 //nolint:gosec // far below 2^63
+	case !a.vault.Erased(vault.ID(h)):
+		return errNotErased
 	}
 	a.erased.Add(1)
+	return nil
+}
+
+// end says whether all that was not there is of subjects whose erasure is on the ledger.
+func (a *audit) end() error {
+	for h, i := range a.missing {
+		var head consent.Head
+		if err := consent.Decode(a.state[consent.HeadKey(h)], &head); err != nil || head.State != consent.Gone {
+			return errors.Join(fmt.Errorf("record %d: %w", i, errNotErased), err)
+		}
+	}
 	return nil
 }
 
@@ -102,31 +140,26 @@ func (s state) Get(key string) ([]byte, error) { return s[key], nil }
 // by itself: other leaves lead to it and from it.
 func (s state) apply(_ int64, j judged) error {
 	if j.v != nil {
-		if err := s.agrees(j); err != nil {
+		if _, err := consent.Again(s, *j.v, j.ev.Leaf, logBefore(j)); err != nil {
 			return err
 		}
 	}
-	for _, w := range j.leaf.Writes {
+	for _, w := range j.ev.Leaf.Writes {
 		s[w.Key] = slices.Clone(w.Value)
 	}
 	return nil
 }
 
-// agrees runs the contract at both ends of the minute that the leaf gives: the host's time lay between them, and what
-// depends on it (a delegation that begins, a delay that ends) does so once.
-func (s state) agrees(j judged) error {
-	var first error
-	for _, at := range []consent.Millis{j.leaf.Time, j.leaf.Time + 59_999} {
-		o, err := consent.Run(consent.Tx{ID: j.leaf.Commitment.String(), Time: at}, s, *j.v)
-		if err == nil && string(o.Leaf.Marshal()) == string(j.leaf.Marshal()) {
-			return nil
+// logBefore is the log that an Import takes over, as far as one can know without hashing again: it has all leaves before the
+// Import. That its root was theirs the host checked when it put the Import there.
+func logBefore(j judged) (t consent.Tree) {
+	if m, ok := j.ev.Message.Body.(*consent.Import); ok {
+		t.Size = consent.Uint64(j.ev.Position) - 1
+		if t.Size == m.Size {
+			t.Root = m.Root
 		}
-		if err == nil {
-			err = errors.New("the contract writes something else")
-		}
-		first = errors.Join(first, err)
 	}
-	return fmt.Errorf("run the contract again: %w", first)
+	return t
 }
 
 // digest is the same as that of an embedded ledger's state.

@@ -56,19 +56,29 @@ func InitFabric(ctx context.Context, p Paths, genesis consent.Message, custodian
 	})
 }
 
-// copies reports whether the node's ledger is a copy of a channel.
-func (p Paths) copies() (bool, error) {
+// host is what hostFile says, "" where the node orders its ledger itself.
+func (p Paths) host() (string, error) {
 	b, err := os.ReadFile(filepath.Join(p.Data, hostFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return "", nil
 	}
-	if err == nil && strings.TrimSpace(string(b)) != onFabric {
+	h := strings.TrimSpace(string(b))
+	if err == nil && h != onFabric && h != beingImported {
 		err = errors.New("it names no host that is known")
 	}
 	if err != nil {
-		return false, fmt.Errorf("read who orders the ledger: %w", err)
+		return "", fmt.Errorf("read who orders the ledger: %w", err)
 	}
-	return true, nil
+	return h, nil
+}
+
+// copies reports whether the node's ledger is a copy of a channel. One that is not whole yet is nobody's to open.
+func (p Paths) copies() (bool, error) {
+	h, err := p.host()
+	if err == nil && h == beingImported {
+		err = errors.New("the ledger here is not whole yet: run its import again, to the end")
+	}
+	return h == onFabric, err
 }
 
 // openHost opens the node's ledger where it was made to be.

@@ -108,11 +108,33 @@ func Leaves(ctx context.Context, p Paths, n int64, fn func(network.Event) error)
 	})
 }
 
-// Submit puts a signed message on a ledger that is not running, as an operator does who sets one up.
+// Record is what the ledger of a node that is not running says of itself, with its id.
+func Record(ctx context.Context, p Paths) (g consent.Genesis, id consent.Hash, err error) {
+	if _, id, err = ReadGenesis(p); err != nil {
+		return g, id, err
+	}
+	v, err := vault.Open(ctx, p.vault())
+	if err != nil {
+		return g, id, err
+	}
+	defer func() { err = errors.Join(err, v.Close()) }()
+	l, err := openLedger(ctx, p, id, v, nil)
+	if err != nil {
+		return g, id, err
+	}
+	g, err = recordOf(l)
+	return g, id, errors.Join(err, l.Close())
+}
+
+// Submit puts a signed message on a ledger that is not running, as an operator does who sets one up. A copy of a channel
+// takes none.
 func Submit(ctx context.Context, p Paths, m consent.Message) (r network.Receipt, err error) {
 	_, id, err := ReadGenesis(p)
 	if err != nil {
 		return r, err
+	}
+	if copies, err := p.copies(); err != nil || copies {
+		return r, errors.Join(errors.New("the node has a copy of a channel, which takes messages from the channel alone"), err)
 	}
 	checked, err := consent.Verify(id, m)
 	if err != nil {

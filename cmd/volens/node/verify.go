@@ -120,16 +120,12 @@ func (o VerifyOptions) progress(what string) func(done, total int64) {
 }
 
 func (r *Report) verifyLedger(ctx context.Context, p Paths, id consent.Hash, o VerifyOptions) (err error) {
-	genesis, _, err := ReadGenesis(p)
-	if err != nil {
-		return err
-	}
 	lc, err := LedgerConfig(p, id)
 	if err != nil {
 		return err
 	}
-	a := audit{ledger: id, genesis: consent.Commitment(genesis.Body), again: o.State}
-	if o.Signatures || o.State {
+	a := audit{ledger: id, open: o.Signatures || o.State, again: o.State}
+	if a.open {
 		v, err := vault.Open(ctx, p.vault())
 		if err != nil {
 			return err
