@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,7 +178,7 @@ ndjson as one AuditEvent a line.`,
 
 // events writes uses as AuditEvents. The consents in them are named as the gateway's FHIR interface names them.
 func (p *person) events(
-	ctx context.Context, s proof.Statement, w io.Writer, write func(io.Writer, []proof.Entry, auditevent.Origin) error,
+	ctx context.Context, s proof.Statement, w io.Writer, write func(io.Writer, iter.Seq[proof.Entry], auditevent.Origin) error,
 ) error {
 	list, err := p.API.Consents(ctx)
 	if err != nil {
@@ -190,7 +192,7 @@ func (p *person) events(
 	if err != nil {
 		return err
 	}
-	return write(w, s.Entries, auditevent.Origin{
+	return write(w, slices.Values(s.Entries), auditevent.Origin{
 		Server: p.API.URL() + api.PathFHIR4, Custodian: me.Custodian, Patient: "Patient/" + p.Subject.Handle.String(),
 		Consent: func(seq consent.Uint64) string { return ids[seq] },
 	})

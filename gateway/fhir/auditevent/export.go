@@ -1,50 +1,69 @@
 package auditevent
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
-// WriteNDJSON writes one R4 AuditEvent a line, in the order of the entries.
-func WriteNDJSON(w io.Writer, entries []proof.Entry, o Origin) error {
-	e := json.NewEncoder(w)
+// WriteNDJSON writes one R4 AuditEvent a line, in the order of the entries. It keeps none of them.
+func WriteNDJSON(w io.Writer, entries iter.Seq[proof.Entry], o Origin) error {
+	b := bufio.NewWriter(w)
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	for _, x := range entries {
+	for x := range entries {
 		if err := e.Encode(Of(x.Use, x.Index, o)); err != nil {
 			return fmt.Errorf("write uses as audit events: %w", err)
 		}
 	}
-	return nil
+	return flushed(b)
 }
 
-// WriteBundle writes the R4 AuditEvents as a Bundle of type collection.
-func WriteBundle(w io.Writer, entries []proof.Entry, o Origin) error {
-	type entry struct {
-		FullURL  string `json:"fullUrl"`
-		Resource Event  `json:"resource"`
-	}
-	out := struct {
-		ResourceType string  `json:"resourceType"`
-		Type         string  `json:"type"`
-		Entry        []entry `json:"entry,omitempty"`
-	}{"Bundle", "collection", nil}
-	for _, x := range entries {
-		e := Of(x.Use, x.Index, o)
-		out.Entry = append(out.Entry, entry{o.Server + "/AuditEvent/" + e.ID, e})
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+// WriteBundle writes the R4 AuditEvents as a Bundle of type collection, an entry a line. It keeps none of them.
+func WriteBundle(w io.Writer, entries iter.Seq[proof.Entry], o Origin) error {
+	b := bufio.NewWriter(w)
+	e := json.NewEncoder(b) // it ends each value with a line feed
 	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	err := e.Encode(out)
+	_, err := b.WriteString(`{"resourceType":"Bundle","type":"collection"`)
+	between := `,"entry":[` + "\n"
+	for x := range entries {
+		if err == nil {
+			_, err = b.WriteString(between)
+		}
+		if err == nil {
+			ev := Of(x.Use, x.Index, o)
+			err = e.Encode(bundled{o.Server + "/AuditEvent/" + ev.ID, ev})
+		}
+		if err != nil {
+			return fmt.Errorf("write uses as audit events: %w", err)
+		}
+		between = ","
+	}
+	end := "}\n"
+	if between == "," {
+		end = "]}\n"
+	}
 	if err == nil {
-		_, err = b.WriteTo(w)
+		_, err = b.WriteString(end)
 	}
 	if err != nil {
+		return fmt.Errorf("write uses as audit events: %w", err)
+	}
+	return flushed(b)
+}
+
+// bundled is an entry of a Bundle.
+type bundled struct {
+	FullURL  string `json:"fullUrl"`
+	Resource Event  `json:"resource"`
+}
+
+func flushed(b *bufio.Writer) error {
+	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write uses as audit events: %w", err)
 	}
 	return nil
