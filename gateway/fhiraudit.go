@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -88,27 +90,105 @@ func (f fhirRelease) audits(c *gin.Context) {
 	if !ok {
 		return
 	}
-	var entries []proof.Entry
+	var found eventPage
+	var err error
 	if id := strings.TrimPrefix(q.patient, "Patient/"); q.patient == "" || id == h.String() {
-		s, err := g.statement(c.Request.Context(), h)
-		if err != nil {
-			refuse(c, err)
-			return
-		}
-		entries = s.Entries
+		found, err = g.events(c.Request.Context(), h, &q)
 	}
-	o, err := f.origin(h)
+	var o auditevent.Origin
+	if err == nil {
+		o, err = f.origin(h)
+	}
 	if err != nil {
 		refuse(c, err)
 		return
 	}
-	entries = slices.DeleteFunc(entries, func(e proof.Entry) bool { return !q.event(e) })
-	out, err := f.eventPage(q, entries, o)
+	out, err := f.eventBundle(q, found, o)
 	if err != nil {
 		problem(c, consent.Internal, "")
 		return
 	}
 	fhirAnswer(c, http.StatusOK, out)
+}
+
+// eventPage is a page of the uses that a search finds.
+type eventPage struct {
+	entries []proof.Entry // without proofs
+	total   int
+	more    bool
+}
+
+var errEnough = errors.New("enough")
+
+// events looks for uses, newest first, and keeps no more than a page of them. A search that asks for nothing in particular reads
+// no more than that, either; any other reads them all, to say how many there are.
+func (g *Gateway) events(ctx context.Context, h consent.SubjectID, q *fhirQuery) (p eventPage, err error) {
+	at, err := g.place(h)
+	if err != nil {
+		return p, err
+	}
+	all := len(q.ids)+len(q.dates)+len(q.statuses) == 0
+	before, err := eventIndex(q.after)
+	if err != nil {
+		return p, err
+	}
+	if all && before > 0 {
+		err = g.cfg.Uses.History(ctx, at.Slot, h, 0, func(_ consent.Uint64, u *proof.Use, _ []byte) error {
+			p.total = int(u.UseSeq) //nolint:gosec // as many as there are records
+			return errEnough
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return p, err
+		}
+	}
+	from := consent.Uint64(0)
+	if all {
+		from = before
+	}
+	err = g.cfg.Uses.History(ctx, at.Slot, h, from, func(index consent.Uint64, u *proof.Use, _ []byte) error {
+		return p.take(q, proof.Entry{Index: index, Use: *u}, before, all)
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return p, err
+}
+
+// take looks at the next use.
+func (p *eventPage) take(q *fhirQuery, e proof.Entry, before consent.Uint64, all bool) error {
+	if all && p.total == 0 {
+		p.total = int(e.Use.UseSeq) //nolint:gosec // as many as there are records
+	}
+	if !all && !q.event(e) {
+		return nil
+	}
+	if !all {
+		p.total++
+	}
+	switch {
+	case before > 0 && e.Index >= before:
+	case len(p.entries) < q.count:
+		p.entries = append(p.entries, e)
+	default:
+		p.more = true
+		if all {
+			return errEnough
+		}
+	}
+	return nil
+}
+
+// eventIndex is the record that an event's id names, 0 for no id.
+func eventIndex(id string) (consent.Uint64, error) {
+	if id == "" {
+		return 0, nil
+	}
+	digits, ok := strings.CutPrefix(id, "use-")
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if !ok || err != nil {
+		return 0, consent.Errorf(consent.Malformed, "_after is the id of an event")
+	}
+	return consent.Uint64(n), nil
 }
 
 // event reports whether a use is searched for.
@@ -132,26 +212,20 @@ func (q *fhirQuery) event(e proof.Entry) bool {
 
 func eventID(e proof.Entry) string { return "use-" + strconv.FormatUint(uint64(e.Index), 10) }
 
-func (f fhirRelease) eventPage(q fhirQuery, entries []proof.Entry, o auditevent.Origin) (fhirBundle, error) {
+func (f fhirRelease) eventBundle(q fhirQuery, p eventPage, o auditevent.Origin) (fhirBundle, error) {
 	out := fhirBundle{ResourceType: "Bundle", Type: "searchset"}
-	out.count(len(entries))
+	out.count(p.total)
 	out.Link = []fhirLink{{"self", f.url() + "/AuditEvent" + query(q.others)}}
-	if q.after != "" {
-		entries = entries[1+slices.IndexFunc(entries, func(e proof.Entry) bool { return eventID(e) == q.after }):]
-	}
-	for i, e := range entries {
-		if len(out.Entry) == q.count {
-			if i > 0 {
-				q.others.Set("_after", eventID(entries[i-1]))
-				out.Link = append(out.Link, fhirLink{"next", f.url() + "/AuditEvent" + query(q.others)})
-			}
-			break
-		}
+	for _, e := range p.entries {
 		b, err := f.told(auditevent.Of(e.Use, e.Index, o))
 		if err != nil {
 			return out, err
 		}
 		out.Entry = append(out.Entry, fhirEntry{FullURL: f.url() + "/AuditEvent/" + eventID(e), Resource: b, Search: &fhirMode{"match"}})
+	}
+	if n := len(p.entries); p.more && n > 0 {
+		q.others.Set("_after", eventID(p.entries[n-1]))
+		out.Link = append(out.Link, fhirLink{"next", f.url() + "/AuditEvent" + query(q.others)})
 	}
 	return out, nil
 }

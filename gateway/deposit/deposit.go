@@ -130,7 +130,7 @@ func (s *Shelf) Forget(h consent.SubjectID) {
 func (s *Shelf) load(ctx context.Context, at Place) (*row, error) {
 	r := &row{}
 	gone := map[consent.Hash]bool{}
-	err := s.cfg.Uses.History(ctx, at.Slot, at.Handle, func(index consent.Uint64, u *proof.Use, input []byte) error {
+	err := s.cfg.Uses.History(ctx, at.Slot, at.Handle, 0, func(index consent.Uint64, u *proof.Use, input []byte) error {
 		switch u.Kind { //nolint:exhaustive // all others are none of ours
 		case Removal:
 			if id, ok := named(u); ok {

@@ -90,7 +90,7 @@ var errFound = errors.New("found")
 // first finds the deposit of a document in the log.
 func first(t *testing.T, w *nodetest.World, at deposit.Place, id consent.Hash) (u proof.Use, input []byte) {
 	t.Helper()
-	err := w.Node.Uses.History(context.Background(), at.Slot, at.Handle, func(_ consent.Uint64, v *proof.Use, in []byte) error {
+	err := w.Node.Uses.History(context.Background(), at.Slot, at.Handle, 0, func(_ consent.Uint64, v *proof.Use, in []byte) error {
 		if v.Kind != deposit.Deposit || v.Resources[0] != "DocumentReference/"+id.String() {
 			return nil
 		}

@@ -110,21 +110,32 @@ func (l *Log) walk(ctx context.Context, o opened, size int64, q Query) (out []En
 	return out, nil
 }
 
-// History shows a handle's uses with their inputs to each, from the newest that is durable down to the first, until each fails. It
-// checks the chain on the way and proves nothing.
+// History shows a handle's uses with their inputs to each, from the newest that is durable, or with before, a record of the
+// handle's, from the use before that one, down to the first, until each fails. It checks the chain on the way and proves nothing.
 func (l *Log) History(
-	ctx context.Context, slot consent.Uint64, handle consent.SubjectID, each func(index consent.Uint64, u *Use, input []byte) error,
+	ctx context.Context, slot consent.Uint64, handle consent.SubjectID, before consent.Uint64,
+	each func(index consent.Uint64, u *Use, input []byte) error,
 ) error {
 	at, err := l.snapshot(slot)
 	if err != nil || at.last < 0 {
 		return err
 	}
-	o, err := l.openOwn(at.last, slot, handle)
-	for err == nil {
+	if before > consent.Uint64(at.last) {
+		return consent.Errorf(consent.NotFound, "no such use")
+	}
+	start := at.last
+	if before > 0 {
+		start = int64(before) //nolint:gosec // at most the newest
+	}
+	o, err := l.openOwn(start, slot, handle)
+	for skip := before > 0; err == nil; skip = false {
 		if err = ctx.Err(); err != nil {
 			return l.codedRead(err)
 		}
-		if err = each(consent.Uint64(o.index), &o.use, o.input); err != nil || o.leaf.UseSeq == 1 { //nolint:gosec // not negative
+		if !skip {
+			err = each(consent.Uint64(o.index), &o.use, o.input) //nolint:gosec // not negative
+		}
+		if err != nil || o.leaf.UseSeq == 1 {
 			return err
 		}
 		o, err = l.before(o)
