@@ -59,6 +59,7 @@ func (w *writers) lock(h consent.SubjectID) (unlock func()) {
 type task struct {
 	raw []byte
 	id  string // of the one to end, "" to attest
+	of  consent.SubjectID
 	d   fhir.Document
 	err error
 }
@@ -143,11 +144,7 @@ func (f fhirRelease) task(c *gin.Context, e fhirEntry) task {
 	if t.d, t.err = fhir.Read(e.Resource, f.reading(c)); t.err != nil || t.id != "" {
 		return t
 	}
-	if t.d.Status != "active" {
-		t.err = fhirError("business-rule", "Consent.status: a ledger takes consents that are in force; this one is "+t.d.Status)
-		return t
-	}
-	_, t.err = f.g.subjectNamed(t.d.Patient)
+	t.of, t.err = f.g.attestable(t.d)
 	return t
 }
 
@@ -160,7 +157,7 @@ func (f fhirRelease) do(c *gin.Context, t task) fhirEntry {
 	case t.id != "":
 		w, err = f.g.end(c, t.d, t.id, "")
 	default:
-		w, err = f.g.attestDocument(c.Request.Context(), t.d, t.raw)
+		w, err = f.g.attestDocument(c.Request.Context(), t.of, t.d, t.raw)
 	}
 	if err != nil {
 		status, o := f.failure(err)

@@ -56,8 +56,10 @@ func (g *Gateway) subjectNamed(r fhir.Reference) (consent.SubjectID, error) {
 			return h, nil
 		}
 	}
-	return consent.SubjectID{}, consent.Errorf(consent.NotFound, "there is no such patient here: open a subject for the record first")
+	return consent.SubjectID{}, errNoPatient
 }
+
+var errNoPatient = consent.Errorf(consent.NotFound, "there is no such patient here: open a subject for the record first")
 
 // onRecord puts a custodian's look at a subject's consents on record. A delegate's is by g.view.
 func (g *Gateway) onRecord(c *gin.Context, h consent.SubjectID) error {
@@ -164,11 +166,10 @@ func (g *Gateway) document(c *gin.Context, h consent.SubjectID, k api.Consent, n
 	}, true
 }
 
-// one answers a version of the consent that the path names.
-func (f fhirRelease) one(c *gin.Context, n int) {
-	g := f.g
+// named is the consent that the path names, for somebody who may see it, and the look is on record. It answers the others.
+func (g *Gateway) named(c *gin.Context) (consent.SubjectID, api.Consent, bool) {
 	if !g.mine(c) {
-		return
+		return consent.SubjectID{}, api.Consent{}, false
 	}
 	h, k, err := g.locate(c, c.Param("id"))
 	if err == nil {
@@ -176,9 +177,17 @@ func (f fhirRelease) one(c *gin.Context, n int) {
 	}
 	if err != nil {
 		refuse(c, err)
+	}
+	return h, k, err == nil
+}
+
+// one answers a version of the consent that the path names.
+func (f fhirRelease) one(c *gin.Context, n int) {
+	h, k, ok := f.g.named(c)
+	if !ok {
 		return
 	}
-	d, ok := g.document(c, h, k, n)
+	d, ok := f.g.document(c, h, k, n)
 	if !ok {
 		problem(c, consent.NotFound, "there is no such version")
 		return
@@ -203,21 +212,13 @@ func (f fhirRelease) vread(c *gin.Context) {
 }
 
 func (f fhirRelease) history(c *gin.Context) {
-	g := f.g
-	if !g.mine(c) {
-		return
-	}
-	h, k, err := g.locate(c, c.Param("id"))
-	if err == nil {
-		err = g.onRecord(c, h)
-	}
-	if err != nil {
-		refuse(c, err)
+	h, k, ok := f.g.named(c)
+	if !ok {
 		return
 	}
 	out := fhirBundle{ResourceType: "Bundle", Type: "history"}
 	for n := len(versionsOf(k)); n > 0; n-- {
-		d, _ := g.document(c, h, k, n)
+		d, _ := f.g.document(c, h, k, n)
 		b, err := fhir.Write(d, f.version)
 		if err != nil {
 			fhirRefuse(c, fhirError("not-supported", err.Error()))

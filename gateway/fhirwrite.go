@@ -48,7 +48,10 @@ func (f fhirRelease) create(c *gin.Context) {
 	if own(c) {
 		w, err = f.g.bring(c, d)
 	} else {
-		w, err = f.g.attestDocument(c.Request.Context(), d, raw)
+		var h consent.SubjectID
+		if h, err = f.g.attestable(d); err == nil {
+			w, err = f.g.attestDocument(c.Request.Context(), h, d, raw)
+		}
 	}
 	f.wrote(c, w, err)
 }
@@ -85,58 +88,38 @@ func (f fhirRelease) wrote(c *gin.Context, w written, err error) {
 	fhirAnswer(c, w.status, b)
 }
 
-// attestDocument puts a Consent on the ledger under the custodian's name. The same consent, in force already, is not
-// entered again, so that an import can be repeated.
-func (g *Gateway) attestDocument(ctx context.Context, d fhir.Document, raw []byte) (written, error) {
-	w := written{status: http.StatusCreated, issues: d.Issues}
-	var err error
-	if d.Status != "active" {
-		return w, fhirError("business-rule", "Consent.status: a ledger takes consents that are in force; this one is "+d.Status)
-	}
-	if w.handle, err = g.subjectNamed(d.Patient); err != nil {
+// attestDocument puts a Consent of a subject on the ledger under the custodian's name. The same consent, in force already, is not
+// entered again, so that an import can be repeated. What is on the ledger then is what was sent, so it is not read back.
+func (g *Gateway) attestDocument(ctx context.Context, h consent.SubjectID, d fhir.Document, raw []byte) (written, error) {
+	w := written{status: http.StatusCreated, handle: h, issues: d.Issues}
+	defer g.writers.lock(h)() // each message names its predecessor
+	want := said(d.Consent)
+	head, was, body, ok, err := g.cfg.Replica.Find(h, func(k consent.Consent) bool { return said(k) == want })
+	switch {
+	case err != nil:
 		return w, err
+	case head.State == consent.Gone:
+		return w, errNoPatient
+	case ok:
+		w.status, w.entry = http.StatusOK, consentOf(was, body)
+		return w, nil
 	}
-	defer g.writers.lock(w.handle)() // each message names its predecessor
-	if was, ok, err := g.inForce(w.handle, d.Consent); err != nil {
-		return w, err
-	} else if ok {
-		w.status = http.StatusOK
-		w.entry, err = g.consentAt(ctx, w.handle, was)
-		return w, err
+	m := &consent.ConsentAttest{
+		Handle: h, Seq: head.Seq + 1, Prev: head.Prev, Evidence: sha256.Sum256(raw), Consent: d.Consent, Salt: newSalt(),
 	}
-	head, ok := g.cfg.Replica.Head(w.handle)
-	if !ok {
-		return w, consent.Errorf(consent.NotFound, "there is no such subject")
-	}
-	_, err = g.signAndSubmit(ctx, &consent.ConsentAttest{
-		Handle: w.handle, Seq: head.Seq + 1, Prev: head.Prev, Evidence: sha256.Sum256(raw), Consent: d.Consent, Salt: newSalt(),
-	})
-	if err == nil {
-		w.entry, err = g.consentAt(ctx, w.handle, head.Seq+1)
-	}
+	r, err := g.signAndSubmit(ctx, m)
+	w.entry = consentOf(replica.Held{
+		Seq: m.Seq, Kind: "ConsentAttest", Status: consent.Live, Date: r.Time, Commitment: r.Commitment, MaxUses: d.Consent.MaxUses,
+	}, d.Consent)
 	return w, err
 }
 
-// inForce finds a consent of the subject that says the same and is in force.
-func (g *Gateway) inForce(h consent.SubjectID, k consent.Consent) (consent.Uint64, bool, error) {
-	held, err := g.cfg.Replica.Consents(h)
-	if err != nil {
-		return 0, false, err
+// attestable finds the subject of a Consent that a custodian sends.
+func (g *Gateway) attestable(d fhir.Document) (consent.SubjectID, error) {
+	if d.Status != "active" {
+		return consent.SubjectID{}, fhirError("business-rule", "Consent.status: a ledger takes consents that are in force; this one is "+d.Status)
 	}
-	want := said(k)
-	for _, one := range held {
-		if one.Status != consent.Live {
-			continue
-		}
-		body, err := g.cfg.Replica.Body(h, one.Seq)
-		if err != nil {
-			return 0, false, err
-		}
-		if said(body) == want {
-			return one.Seq, true, nil
-		}
-	}
-	return 0, false, nil
+	return g.subjectNamed(d.Patient)
 }
 
 // said is a digest of what a consent says.

@@ -144,12 +144,19 @@ func (g *Gateway) consentsThat(ctx context.Context, h consent.SubjectID, wanted 
 				return nil, err
 			}
 		}
-		list = append(list, api.Consent{
-			Seq: k.Seq, Kind: k.Kind, Status: k.Status, Signed: k.Kind == "ConsentGrant" || k.Confirmed, Date: k.Date, Ended: k.Ended,
-			Commitment: k.Commitment, Request: k.Request, Replaces: k.Replaces, Uses: consent.Uint64(permits[k.Seq]), Consent: body,
-		})
+		one := consentOf(k, body)
+		one.Uses = consent.Uint64(permits[k.Seq])
+		list = append(list, one)
 	}
 	return list, nil
+}
+
+// consentOf is a consent as the interface shows it, but for how often it was used.
+func consentOf(k replica.Held, body consent.Consent) api.Consent {
+	return api.Consent{
+		Seq: k.Seq, Kind: k.Kind, Status: k.Status, Signed: k.Kind == "ConsentGrant" || k.Confirmed, Date: k.Date, Ended: k.Ended,
+		Commitment: k.Commitment, Request: k.Request, Replaces: k.Replaces, Consent: body,
+	}
 }
 
 func (g *Gateway) permits(ctx context.Context, h consent.SubjectID) (map[consent.Uint64]uint64, error) {

@@ -225,6 +225,25 @@ func (r *Replica) Consents(h consent.SubjectID) (held []Held, err error) {
 	return held, err
 }
 
+// Find returns the first consent in force that says what is looked for, and the head of the subject that it was read with. ok is
+// false when none does.
+func (r *Replica) Find(h consent.SubjectID, says func(consent.Consent) bool) (head consent.Head, held Held, c consent.Consent, ok bool, err error) {
+	rec, err := r.consents(h, func(e *entry) error {
+		if ok || e.held.Status != consent.Live {
+			return nil
+		}
+		var body consent.Consent
+		if err := consent.Decode(e.body, &body); err != nil {
+			return err
+		}
+		if says(body) {
+			held, c, ok = e.held, body, true
+		}
+		return nil
+	})
+	return rec.Head, held, c, ok, err
+}
+
 // Body returns the consent with this seq as it was signed or attested.
 func (r *Replica) Body(h consent.SubjectID, seq consent.Uint64) (c consent.Consent, err error) {
 	var e entry
