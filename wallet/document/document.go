@@ -24,6 +24,10 @@
 //	(f) A certificate that is limited by extended key usage signs only the kinds that it names.
 //	(g) The content has the required members of its schema, and exactly one statement (HCERT).
 //	(h) A card with a revocation id whose key has a revocation list is checked against it, and not valid without the list.
+//
+// Not covered: pictures of QR codes (hand over their text); the chain from a document signer to its country's authority, and the
+// proof in a did:web document (who hands over the list vouches for it); fetching a did:web document or what it refers to;
+// revocation lists of HCERTs, which every country publishes in its own way; other families (VDS-NC, DIVOC, ICAO).
 package document
 
 import (

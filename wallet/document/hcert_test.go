@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -154,5 +155,76 @@ func TestDCC(t *testing.T) {
 	t.Logf("%d expectations of %d files", checked, len(files)-1)
 	if checked < 250 {
 		t.Errorf("only %d expectations", checked)
+	}
+}
+
+// didOf is a did:web document as WHO's trust network publishes them, with a certificate in x5c. Its coordinates are wrong, as
+// published ones have been: the certificate counts.
+func didOf(t *testing.T, usage string, der []byte) []byte {
+	t.Helper()
+	sum := sha256.Sum256(der)
+	kid := base64.StdEncoding.EncodeToString(sum[:8])
+	id := "did:web:tng-cdn.who.int:v2:trustlist:-:XXX:" + usage
+	b, err := json.Marshal(map[string]any{"id": id, "verificationMethod": []any{map[string]any{
+		"id": id + "#" + kid, "type": "JsonWebKey2020", "controller": id,
+		"publicKeyJwk": map[string]any{"kty": "EC", "crv": "UNKNOWN CURVE", "x": "AAAA", "y": "AAAA", "kid": kid, "x5c": []string{base64.StdEncoding.EncodeToString(der)}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestDCCByTrustList judges the EU's test data by trust lists of did:web documents. It comes to the same as with the certificate
+// itself; an authority's key signs no documents, and neither does another country's.
+func TestDCCByTrustList(t *testing.T) {
+	files, err := filepath.Glob("testdata/dcc-hcert/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, valid := 0, 0
+	for _, name := range files {
+		var c hcertCase
+		b, err := os.ReadFile(name) //nolint:gosec // testdata
+		if err == nil && filepath.Base(name) != "_quirks.json" {
+			err = json.Unmarshal(b, &c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := base64.StdEncoding.DecodeString(c.Context.Certificate)
+		if err != nil || len(der) == 0 {
+			continue
+		}
+		want, wantErr := document.Read(c.Prefix, c.trust(t), c.now(t))
+		for _, usage := range []string{"DSC", "SCA"} {
+			var trust document.Trust
+			added, err := trust.Add(didOf(t, usage, der))
+			if err != nil || added != map[string]int{"DSC": 1}[usage] {
+				t.Fatalf("%s: %d keys of usage %s, %v", c.ID, added, usage, err)
+			}
+			got, err := document.Read(c.Prefix, &trust, c.now(t))
+			switch {
+			case (err == nil) != (wantErr == nil):
+				t.Errorf("%s: %v, with the certificate %v", c.ID, err, wantErr)
+			case err != nil:
+			case usage == "SCA":
+				if got[0].Valid() || !has(got[0], document.UnknownKey, document.Signature) {
+					t.Errorf("%s: judged by an authority's key: %+v", c.ID, got[0].Problems)
+				}
+			default:
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: %s", c.ID, diff)
+				}
+				read++
+				if got[0].Valid() {
+					valid++
+				}
+			}
+		}
+	}
+	t.Logf("%d certificates read by trust lists, %d of them valid", read, valid)
+	if read < 40 || valid < 20 {
+		t.Errorf("%d read, %d valid", read, valid)
 	}
 }
