@@ -119,6 +119,10 @@ func (p *peer) Endorse(ctx context.Context, c fabric.Call, orgs []string) (fabri
 	if c.Function == wire.Genesis {
 		return fabric.Endorse(tx.id, nil, tx), nil
 	}
+	if c.Function == wire.TakeOver {
+		taken, err := p.n.takeOver(tx, c)
+		return fabric.Endorse(tx.id, consent.Append(nil, taken), tx), err
+	}
 	result, err := p.n.run(tx, c)
 	if err != nil {
 		return fabric.Endorsed{}, err

@@ -3,6 +3,7 @@ package fabric_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -97,6 +98,21 @@ func (h *gate) open(t testing.TB) {
 	if h.l, err = fabric.Open(ctx, h.cfg); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// tryOpen opens the gate where that should fail.
+func (h *gate) tryOpen(ctx context.Context, t testing.TB) error {
+	t.Helper()
+	v, err := vault.Open(context.Background(), h.vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.cfg.Copy.Vault, h.cfg.Channel = v, h.dial(t)
+	l, err := fabric.Open(ctx, h.cfg)
+	if err == nil {
+		err = l.Close()
+	}
+	return errors.Join(err, v.Close())
 }
 
 func (h *gate) close(t testing.TB) {

@@ -116,6 +116,9 @@ func (b *bringer) add(ctx context.Context, ev network.Event) error {
 		e.Message = string(ev.Message.Marshal())
 	}
 	custodian := custodianIn(ev)
+	if _, known := b.t.Organizations.Custodians[custodian]; custodian != "" && !known {
+		return consent.Errorf(consent.WrongState, "no organisation of the channel keeps the records of %s", custodian)
+	}
 	size := len(e.Leaf) + len(e.Message)
 	full := len(b.chunk.Entries) == b.t.Limit || b.bytes+size > maxChunk || custodian != "" && b.custodian != "" && custodian != b.custodian
 	if len(b.chunk.Entries) > 0 && full {
