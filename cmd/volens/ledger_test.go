@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/network/fabric/launch"
+	"github.com/volens-ledger/volens/network/fabric/launch/launchtest"
 )
 
 // TestOperatorScripts runs the scripts about serve and ledger. Besides those of TestScripts they have the commands
@@ -29,6 +32,27 @@ func TestOperatorScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "json": jsonValue, "same": same, "spoil": spoil, "flip": flip, "port": port, "ready": ready,
 			"agekey": ageKey,
+		},
+	})
+}
+
+// TestFabricScripts runs the scripts of testdata/fabric, each on a ledger of its own of a running network. PROFILE is the
+// hospital's connection profile for it.
+func TestFabricScripts(t *testing.T) {
+	n, chaincode := launchtest.Shared(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/fabric",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "json": jsonValue, "same": same, "port": port, "ready": ready,
+		},
+		Setup: func(e *testscript.Env) error {
+			b, err := os.ReadFile(n.Profile("hospital"))
+			if err != nil {
+				return err
+			}
+			text := strings.Replace(string(b), "chaincode: "+launch.Chaincode+"\n", "chaincode: "+chaincode+"\n", 1)
+			e.Setenv("PROFILE", filepath.Join(e.WorkDir, "hospital.yaml"))
+			return os.WriteFile(filepath.Join(e.WorkDir, "hospital.yaml"), []byte(text), 0o600)
 		},
 	})
 }

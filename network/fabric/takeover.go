@@ -120,8 +120,7 @@ func (b *bringer) add(ctx context.Context, ev network.Event) error {
 		return consent.Errorf(consent.WrongState, "no organisation of the channel keeps the records of %s", custodian)
 	}
 	size := len(e.Leaf) + len(e.Message)
-	full := len(b.chunk.Entries) == b.t.Limit || b.bytes+size > maxChunk || custodian != "" && b.custodian != "" && custodian != b.custodian
-	if len(b.chunk.Entries) > 0 && full {
+	if !b.room(size, custodian) {
 		if err := b.bring(ctx); err != nil {
 			return err
 		}
@@ -134,6 +133,14 @@ func (b *bringer) add(ctx context.Context, ev network.Event) error {
 		return b.bring(ctx)
 	}
 	return nil
+}
+
+// room reports whether the chunk can take one more entry.
+func (b *bringer) room(size int, custodian consent.MemberID) bool {
+	if custodian != "" && b.custodian != "" && custodian != b.custodian {
+		return false
+	}
+	return len(b.chunk.Entries) == 0 || len(b.chunk.Entries) < b.t.Limit && b.bytes+size <= maxChunk
 }
 
 // custodianIn is the custodian in whose collection an event's message is kept, "" when it is in none.
