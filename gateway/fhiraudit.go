@@ -207,7 +207,7 @@ func (q *fhirQuery) event(e proof.Entry) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(q.dates, func(b dateBound) bool { return !b.holds(e.Use.Time) })
+	return q.dated(e.Use.Time)
 }
 
 func eventID(e proof.Entry) string { return "use-" + strconv.FormatUint(uint64(e.Index), 10) }

@@ -59,6 +59,7 @@ func (w *writers) lock(h consent.SubjectID) (unlock func()) {
 type task struct {
 	raw []byte
 	id  string // of the one to end, "" to attest
+	was string // ifMatch
 	of  consent.SubjectID
 	d   fhir.Document
 	err error
@@ -134,9 +135,12 @@ func (f fhirRelease) task(c *gin.Context, e fhirEntry) task {
 	case e.Request == nil:
 		t.err = fhirError("required", "an entry has a request")
 		return t
+	case e.Request.IfNoneExist != "":
+		t.err = fhirError("not-supported", "ifNoneExist: a consent that is in force is not entered again anyway")
+		return t
 	case e.Request.Method == http.MethodPost && e.Request.URL == "Consent":
 	case e.Request.Method == http.MethodPut && strings.HasPrefix(e.Request.URL, "Consent/"):
-		t.id = strings.TrimPrefix(e.Request.URL, "Consent/")
+		t.id, t.was = strings.TrimPrefix(e.Request.URL, "Consent/"), e.Request.IfMatch
 	default:
 		t.err = fhirError("not-supported", "an entry is POST Consent or PUT Consent/[id]")
 		return t
@@ -155,7 +159,7 @@ func (f fhirRelease) do(c *gin.Context, t task) fhirEntry {
 	switch {
 	case err != nil:
 	case t.id != "":
-		w, err = f.g.end(c, t.d, t.id, "")
+		w, err = f.g.end(c, t.d, t.id, t.was)
 	default:
 		w, err = f.g.attestDocument(c.Request.Context(), t.of, t.d, t.raw)
 	}

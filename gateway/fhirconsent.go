@@ -224,10 +224,10 @@ func (f fhirRelease) history(c *gin.Context) {
 			fhirRefuse(c, fhirError("not-supported", err.Error()))
 			return
 		}
-		e := fhirEntry{FullURL: f.url() + "/Consent/" + d.ID, Resource: b, Request: &fhirRequest{"PUT", "Consent/" + d.ID}}
+		e := fhirEntry{FullURL: f.url() + "/Consent/" + d.ID, Resource: b, Request: &fhirRequest{Method: http.MethodPut, URL: "Consent/" + d.ID}}
 		e.Response = &fhirResponse{Status: "200", ETag: `W/"` + d.VersionID + `"`}
 		if n == 1 {
-			e.Request, e.Response.Status = &fhirRequest{"POST", "Consent"}, "201"
+			e.Request, e.Response.Status = &fhirRequest{Method: http.MethodPost, URL: "Consent"}, "201"
 		}
 		out.Entry = append(out.Entry, e)
 	}
@@ -264,8 +264,10 @@ type fhirMode struct {
 }
 
 type fhirRequest struct {
-	Method string `json:"method"`
-	URL    string `json:"url"`
+	Method      string `json:"method"`
+	URL         string `json:"url"`
+	IfMatch     string `json:"ifMatch,omitempty"`
+	IfNoneExist string `json:"ifNoneExist,omitempty"`
 }
 
 type fhirResponse struct {

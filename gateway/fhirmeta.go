@@ -38,7 +38,10 @@ func (f fhirRelease) metadata(c *gin.Context) {
 				"service":     []any{map[string]any{"coding": []any{map[string]string{"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}}}},
 				"description": "Organisations: OAuth 2 client credentials with private_key_jwt. Patients: Sign-In with Ethereum (EIP-4361).",
 			},
-			"interaction": code("batch", "transaction"),
+			"interaction": []any{
+				map[string]string{"code": "batch", "documentation": "POST Consent and PUT Consent/[id]; what is read is asked for by itself"},
+				map[string]string{"code": "transaction", "documentation": "the same; all entries are found to be in order before the first is written"},
+			},
 			"resource": []any{
 				map[string]any{
 					"type": "Consent", "interaction": code("read", "vread", "update", "create", "history-instance", "search-type"),

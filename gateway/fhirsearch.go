@@ -23,7 +23,7 @@ const (
 // fhirQuery are the parameters of a search. Within one name, commas are alternatives; the same name again must hold too.
 type fhirQuery struct {
 	ids, identifiers, statuses [][]string
-	dates                      []dateBound
+	dates                      [][]dateBound
 	patient                    string
 	count                      int
 	after                      string // the id of the last entry of the page before
@@ -81,16 +81,17 @@ func (q *fhirQuery) set(name, v string) bool { //nolint:cyclop // a case for eac
 	case "identifier":
 		q.identifiers = append(q.identifiers, strings.Split(v, ","))
 	case "status", "outcome":
-		q.statuses = append(q.statuses, strings.Split(v, ","))
+		q.statuses = append(q.statuses, codesOf(v))
 	case "patient", "subject":
 		if q.patient != "" || v == "" {
 			return false
 		}
 		q.patient = v
 	case "date":
-		b, ok := parseBound(v)
-		q.dates = append(q.dates, b)
-		return ok
+		bs, ok := parseBounds(v)
+		if q.dates = append(q.dates, bs); !ok {
+			return false
+		}
 	case "_count":
 		n, err := strconv.Atoi(v)
 		q.count = min(n, fhirMaxPage)
@@ -105,6 +106,42 @@ func (q *fhirQuery) set(name, v string) bool { //nolint:cyclop // a case for eac
 		q.others.Add(name, v)
 	}
 	return v != ""
+}
+
+// tokenSystems are those of the codes that a search asks for by token.
+var tokenSystems = []string{
+	"http://hl7.org/fhir/consent-state-codes", "http://terminology.hl7.org/CodeSystem/audit-event-outcome",
+	"http://hl7.org/fhir/audit-event-outcome", // as R4's AuditEvent names its value set's codes
+}
+
+// codesOf are the alternatives of a token search: code, or system|code of a system that is known.
+func codesOf(v string) (codes []string) {
+	for c := range strings.SplitSeq(v, ",") {
+		if system, code, ok := strings.Cut(c, "|"); ok && slices.Contains(tokenSystems, system) {
+			c = code
+		}
+		codes = append(codes, c)
+	}
+	return codes
+}
+
+// parseBounds are the alternatives of a date search.
+func parseBounds(v string) (bounds []dateBound, ok bool) {
+	for one := range strings.SplitSeq(v, ",") {
+		b, ok := parseBound(one)
+		if !ok {
+			return nil, false
+		}
+		bounds = append(bounds, b)
+	}
+	return bounds, true
+}
+
+// dated reports whether an instant is as a search asks.
+func (q *fhirQuery) dated(t consent.Millis) bool {
+	return !slices.ContainsFunc(q.dates, func(some []dateBound) bool {
+		return !slices.ContainsFunc(some, func(b dateBound) bool { return b.holds(t) })
+	})
 }
 
 // parseBound reads a FHIR date parameter, e.g. ge2020-01.
@@ -157,22 +194,18 @@ func (q *fhirQuery) matches(d fhir.Document) bool {
 			return false
 		}
 	}
-	for _, b := range q.dates {
-		if !b.holds(d.Consent.RecordedAt) {
-			return false
-		}
-	}
-	return true
+	return q.dated(d.Consent.RecordedAt)
 }
 
-// identified reports whether a consent has an identifier, given as system|value, |value (no system) or value (any).
+// identified reports whether a consent has an identifier, given as system|value, |value (no system), system| (any of the system) or
+// value (of any).
 func identified(k consent.Consent, want string) bool {
 	i := strings.LastIndexByte(want, '|')
 	return slices.ContainsFunc(k.Identifiers, func(id consent.Identifier) bool {
 		if i < 0 {
 			return id.Value == want
 		}
-		return id.System == want[:i] && id.Value == want[i+1:]
+		return id.System == want[:i] && (id.Value == want[i+1:] || i+1 == len(want))
 	})
 }
 
