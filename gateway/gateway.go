@@ -43,12 +43,13 @@ type Config struct {
 	Vault      *vault.Vault
 	Auth       *auth.Service
 	Pseudonyms access.Pseudonyms
-	Custodian  *Custodian       // who opens subjects here; nil on a gateway without
-	Store      Store            // the custodian's records; nil: nothing to fetch
-	Needs      *minimise.Table  // what purposes need; nil: each needs everything
-	Version    minimise.Version // FHIR release of the custodian's records; "" means R4
-	App        App              // pages for people; nil: none
-	Info       api.Ledger       // the constant part of GET /v1/ledger
+	Custodian  *Custodian                  // who opens subjects here; nil on a gateway without
+	Store      Store                       // the custodian's records; nil: nothing to fetch
+	Needs      *minimise.Table             // what purposes need; nil: each needs everything
+	Version    minimise.Version            // FHIR release of the custodian's records; "" means R4
+	Anchor     func(context.Context) error // puts the use log's newest checkpoint on the ledger; nil: nobody signs it here
+	App        App                         // pages for people; nil: none
+	Info       api.Ledger                  // the constant part of GET /v1/ledger
 	// Fenced says why nothing may be acknowledged any more: some storage of the node failed, not always the one that a
 	// request would use. nil: the use log's own.
 	Fenced func() error

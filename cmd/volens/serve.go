@@ -79,6 +79,7 @@ there while the node goes on serving.`,
 	f.StringVar(&s.ledger, "ledger", "embedded", "embedded, or fabric: a channel of several organisations, of which the node keeps a copy")
 	f.StringVar(&s.profile, "profile", "", "with --ledger fabric: the organisation's connection profile")
 	f.DurationVar(&s.cfg.MaxStale, "max-stale", 0, "age of what is known of the ledger after which everything is denied (default 2s, on Fabric 5s)")
+	f.DurationVar(&s.cfg.AnchorEvery, "anchor-every", 0, "how often the use log is anchored on the ledger if it has grown (default 1m); volens custodian anchor does it at once")
 	f.StringVar(&s.backups, "backups", "", "folder for the backups that SIGUSR1 makes")
 	f.StringVar(&s.logForm, "log", "", "text or json (default text on a terminal, else json)")
 	return c, s

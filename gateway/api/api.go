@@ -46,6 +46,19 @@ type Checkpoint struct {
 	Consistency []consent.Hash `json:"consistency"`
 }
 
+// AnchorQuery names a size of the use log, that of the checkpoint which its reader holds.
+type AnchorQuery struct {
+	Size consent.Uint64 `json:"size"`
+}
+
+// Anchor is the newest anchor of the gateway's use log: the receipt of the message that put the log's root on the ledger, and
+// the RFC 6962 proof that the smaller of the anchored log and the log of Size uses is a prefix of the other one. Whoever
+// reads the ledger sees the same anchor, so a gateway cannot show a patient another history than an auditor.
+type Anchor struct {
+	Receipt     *network.Receipt `json:"receipt,omitempty"` // absent: never anchored
+	Consistency []consent.Hash   `json:"consistency"`
+}
+
 // Members lists the members of the ledger, and the messages that made them so: Init, AuthorityChange and Member… in the
 // ledger's order. A wallet takes names from the messages, which the authorities signed, and from nowhere else.
 type Members struct {

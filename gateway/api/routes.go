@@ -38,6 +38,7 @@ type Route struct {
 const (
 	PathLedger      = "/v1/ledger"
 	PathCheckpoint  = "/v1/ledger/checkpoint"
+	PathAnchor      = "/v1/ledger/anchor"
 	PathMembers     = "/v1/members"
 	PathChallenge   = "/auth/challenge"
 	PathSignIn      = "/auth/sign-in"
@@ -66,6 +67,7 @@ const (
 	PathPseudonyms  = "/v1/custodian/pseudonyms"
 	PathAttest      = "/v1/custodian/attest"
 	PathErase       = "/v1/custodian/erase"
+	PathAnchorNow   = "/v1/custodian/anchor"
 	PathAuditUses   = "/v1/audit/uses"
 	PathReplay      = "/v1/audit/replay"
 	PathEvaluation  = "/access/v1/evaluation"
@@ -112,6 +114,7 @@ func Routes() []Route {
 		get("/.well-known/smart-configuration", everybody, "How to sign in (SMART App Launch).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
 		post(PathCheckpoint, []Role{SignedIn}, "The ledger's newest checkpoint, with proof that it holds an earlier one.", CheckpointQuery{}, Checkpoint{}),
+		post(PathAnchor, everybody, "The newest anchor of the use log on the ledger, with proof that the log holds it.", AnchorQuery{}, Anchor{}),
 		get(PathMembers, everybody, "The members, with the messages that the authorities signed.", Members{}),
 
 		post(PathChallenge, everybody, "A nonce for signing in with a wallet (ERC-4361).", nil, Challenge{}),
@@ -151,6 +154,7 @@ func Routes() []Route {
 		post(PathCode, []Role{Custodian}, "Issue a new code for a subject that nobody has claimed.", SubjectQuery{}, Enrolled{}),
 		post(PathPseudonyms, []Role{Custodian}, "The pseudonym under which a member knows a subject.", PseudonymQuery{}, Pseudonym{}),
 		post(PathAttest, []Role{Custodian}, "Enter a paper or imported consent.", Attest{}, Consent{}),
+		post(PathAnchorNow, []Role{Custodian}, "Anchor the use log on the ledger now.", nil, Anchor{}),
 		post(PathErase, []Role{Custodian}, "Erase a subject.", EraseSubject{}, Erasure{}),
 
 		post(PathAuditUses, []Role{Auditor}, "The pseudonymised use log.", AuditFilter{}, AuditUses{}),

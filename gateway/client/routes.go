@@ -87,6 +87,16 @@ func (c *Client) LedgerCheckpoint(ctx context.Context, since consent.Uint64) (ap
 	return post[api.Checkpoint](ctx, c, api.PathCheckpoint, api.CheckpointQuery{Since: since})
 }
 
+// Anchor is the newest anchor of the gateway's use log on the ledger, with proof that it and the log of size uses are one.
+func (c *Client) Anchor(ctx context.Context, size consent.Uint64) (api.Anchor, error) {
+	return post[api.Anchor](ctx, c, api.PathAnchor, api.AnchorQuery{Size: size})
+}
+
+// AnchorNow has the gateway anchor its use log on the ledger now. The custodian's system asks.
+func (c *Client) AnchorNow(ctx context.Context) (api.Anchor, error) {
+	return post[api.Anchor](ctx, c, api.PathAnchorNow, nil)
+}
+
 // Me says where the handle that is signed in stands.
 func (c *Client) Me(ctx context.Context) (api.Me, error) { return get[api.Me](ctx, c, api.PathMe) }
 

@@ -15,11 +15,13 @@ import (
 )
 
 // Keys in Badger: a subject's record under "h", its consents under "c", messages of authorities and members by position
-// under "g", the place under "p"; subjects with messages that have not arrived under "w".
+// under "g", the newest anchor of each member's use log under "a", the place under "p"; subjects with messages that have not
+// arrived under "w".
 const (
 	subjectKeys = "h"
 	entryKeys   = "c"
 	messageKeys = "g"
+	anchorKeys  = "a"
 	appliedKey  = "p"
 )
 
@@ -164,7 +166,10 @@ func (r *Replica) putRecord(txn *badger.Txn, h consent.SubjectID, rec record) er
 
 // applyMember keeps a message of authorities or members.
 func (r *Replica) applyMember(txn *badger.Txn, ev network.Event) error {
-	if ev.Message == nil || ev.Event.Type == "Anchor" {
+	if ev.Event.Type == "Anchor" {
+		return r.put(txn, anchorKeys+string(ev.Event.Member), ev.Leaf.Commitment[:])
+	}
+	if ev.Message == nil {
 		return nil
 	}
 	return r.put(txn, messageKeys+string(binary.BigEndian.AppendUint64(nil, uint64(ev.Position))), ev.Message.Marshal())
@@ -221,6 +226,16 @@ func (r *Replica) readRecord(txn *badger.Txn, h consent.SubjectID) (rec record, 
 		return rec, fmt.Errorf("read a subject's record: %w", err)
 	}
 	return rec, nil
+}
+
+// Anchor is the commitment of the newest message that anchors a member's use log, NotFound when there is none.
+func (r *Replica) Anchor(m consent.MemberID) (c consent.Hash, err error) {
+	b, err := r.readRaw(anchorKeys + string(m))
+	if errors.Is(err, errAbsent) {
+		return c, consent.Errorf(consent.NotFound, "the use log of %s is not anchored", m)
+	}
+	copy(c[:], b)
+	return c, coded(err)
 }
 
 var errAbsent = errors.New("not in the index")

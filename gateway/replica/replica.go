@@ -146,7 +146,7 @@ func (r *Replica) tryIndex(dir string) error {
 }
 
 // format is that of what the index holds, the filters included. An index of another format is made anew.
-const format = 5<<32 | policies.FilterFormat
+const format = 6<<32 | policies.FilterFormat
 
 // appliedAt is the index's place.
 type appliedAt struct {

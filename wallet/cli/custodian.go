@@ -18,7 +18,7 @@ func custodianCommand(env Env) *cobra.Command {
 	c := a.group("custodian", "For custodians: open handles, issue codes and pseudonyms, enter guardians, erase",
 		`Act as the custodian whose gateway this is. Record numbers stay with the custodian, sealed.`,
 		a.custodianOpen(), a.custodianCode(), a.custodianFind(), a.custodianPseudonym(), a.custodianErase(),
-		a.custodianGuardian())
+		a.custodianGuardian(), a.custodianAnchor())
 	a.memberFlags(c)
 	return c
 }
@@ -150,6 +150,31 @@ func (a *app) custodianPseudonym() *cobra.Command {
 	q.flags(c)
 	c.Flags().StringVar(&of, "for", "", "member that will use it")
 	return c
+}
+
+func (a *app) custodianAnchor() *cobra.Command {
+	return &cobra.Command{
+		Use: "anchor", Short: "Anchor the use log on the ledger now", Args: cobra.NoArgs,
+		Long: `Put the use log's newest checkpoint on the ledger, signed by the custodian. The node does so by itself at an interval (serve
+--anchor-every). From then on nobody can be shown another history of those uses: uses verify and audit verify hold the log against it.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			m, err := a.memberClient()
+			if err != nil {
+				return err
+			}
+			r, err := m.AnchorNow(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.show(r, func(out io.Writer) {
+				if r.Receipt == nil {
+					printf(out, "no use is on record yet, so there is nothing to anchor\n")
+					return
+				}
+				printf(out, "anchored, at position %d of the ledger\n", r.Receipt.Position)
+			})
+		},
+	}
 }
 
 func (a *app) custodianErase() *cobra.Command {

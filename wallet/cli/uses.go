@@ -35,7 +35,7 @@ through Volens is outside any proof.`,
 // proved opens the wallet, verifies, saves what was verified and hands over.
 func (a *app) proved(ctx context.Context, anew bool, run func(p *person, v online.Verified) error) error {
 	return a.withPerson(ctx, func(p *person) error {
-		v, err := online.Verify(ctx, p.API, p.Subject, anew)
+		v, err := online.Verify(ctx, p.API, p.Wallet.Book(), p.Subject, anew)
 		if err != nil {
 			return err
 		}
@@ -95,15 +95,16 @@ type verdict struct {
 	Size   consent.Uint64    `json:"size"` // of the custodian's log
 	Root   consent.Hash      `json:"root"`
 	Slot   consent.Uint64    `json:"slot"`
-	Since  consent.Uint64    `json:"since"` // size of the log at the last verification
-	Head   consent.Hash      `json:"head"`  // leaf hash of the newest use
+	Since  consent.Uint64    `json:"since"`    // size of the log at the last verification
+	Head   consent.Hash      `json:"head"`     // leaf hash of the newest use
+	Anchor consent.Uint64    `json:"anchored"` // uses that the newest anchor on the ledger covers
 	Proved []string          `json:"proved"`
 }
 
 func verdictOf(s *wallet.Subject, v online.Verified) verdict {
 	o := verdict{
 		Handle: s.Handle, Uses: v.Now.UseSeq, New: v.Now.UseSeq - v.Before.UseSeq, Size: v.Now.Size, Root: v.Now.Root,
-		Slot: v.Statement.Slot, Since: v.Before.Size, Head: v.Now.Head,
+		Slot: v.Statement.Slot, Since: v.Before.Size, Head: v.Now.Head, Anchor: v.Anchor.Size,
 	}
 	o.Proved = append(o.Proved, "the log's checkpoint is signed by the key pinned at enrolment")
 	if v.Before.Size > 0 {
@@ -112,6 +113,11 @@ func verdictOf(s *wallet.Subject, v online.Verified) verdict {
 	o.Proved = append(o.Proved,
 		fmt.Sprintf("each of your %d new uses is in the log, opened and hashed here", o.New),
 		fmt.Sprintf("slot %d, yours by the ledger, ends with use %d: none is left out", o.Slot, o.Uses))
+	if o.Anchor == 0 {
+		return o
+	}
+	o.Proved = append(o.Proved, fmt.Sprintf("the ledger holds this very log's first %d uses, anchored at %s: everybody is shown the same",
+		o.Anchor, time.UnixMilli(int64(v.Anchor.Time)).UTC().Format(time.RFC3339)))
 	return o
 }
 
@@ -220,7 +226,7 @@ var errEnough = errors.New("enough")
 
 // showNew shows the uses since the last verification, oldest first. It ends with errEnough when count are shown.
 func (p *person) showNew(ctx context.Context, shown *int, count int) error {
-	v, err := online.Verify(ctx, p.API, p.Subject, false)
+	v, err := online.Verify(ctx, p.API, p.Wallet.Book(), p.Subject, false)
 	if err != nil {
 		return err
 	}

@@ -237,7 +237,8 @@ func TestEnrolRefused(t *testing.T) {
 // A list of uses is worth nothing without its proof.
 func TestVerifyRefuses(t *testing.T) {
 	g := newGateway(t)
-	e, err := g.enrol(create(t), yes)
+	w := create(t)
+	e, err := g.enrol(w, yes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +263,7 @@ func TestVerifyRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := online.Verify(t.Context(), c, e.Subject, false); !errors.Is(err, proof.ErrRefused) {
+		if _, err := online.Verify(t.Context(), c, w.Book(), e.Subject, false); !errors.Is(err, proof.ErrRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
 		srv.Close()

@@ -22,6 +22,8 @@ type usesLog struct {
 	Origin string         `json:"origin"`
 	Slot   consent.Uint64 `json:"slot"`
 	Salt   consent.Hash   `json:"salt"`
+	// Anchored is the size of the newest anchor of the log that was seen on the ledger: it cannot go back.
+	Anchored consent.Uint64 `json:"anchored,omitempty"`
 }
 
 func usesLogOf(s *wallet.Subject) (usesLog, error) {
@@ -45,6 +47,7 @@ func setUsesLog(s *wallet.Subject, u usesLog) error {
 		if u.Salt.IsZero() {
 			u.Salt = old.Salt
 		}
+		u.Anchored = max(u.Anchored, old.Anchored)
 	}
 	b, err := json.Marshal(u)
 	if err != nil {
@@ -62,20 +65,36 @@ type Verified struct {
 	Statement proof.Statement
 	Before    proof.Seen // what had been verified before
 	Now       proof.Seen
-	Changed   bool // the book holds something new: save the wallet
+	// Anchor is the newest anchor of the log on the ledger, which holds as far as it goes what everybody is shown; zero when
+	// there is none yet.
+	Anchor  consent.Anchored
+	Changed bool // the book holds something new: save the wallet
 }
 
-// Verify fetches every use that the wallet has not verified yet, or all with anew, checks them with the keys and the state
-// that the wallet has, and notes the new state in the book; saving it, if it changed, is the caller's. Nothing that the gateway says counts
-// before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
-func Verify(ctx context.Context, c *client.Client, s *wallet.Subject, anew bool) (Verified, error) {
+// pinnedLog is what the wallet knows of the use log beforehand.
+func pinnedLog(s *wallet.Subject) (usesLog, proof.Log, error) {
 	u, err := usesLogOf(s)
 	if err != nil {
-		return Verified{}, err
+		return u, proof.Log{}, err
 	}
 	v, err := note.NewVerifier(s.UseLog.Key)
 	if err != nil {
-		return Verified{}, fmt.Errorf("%w: the pinned key of the use log: %w", wallet.ErrPinned, err)
+		return u, proof.Log{}, fmt.Errorf("%w: the pinned key of the use log: %w", wallet.ErrPinned, err)
+	}
+	return u, proof.Log{Origin: u.Origin, Verifier: v}, nil
+}
+
+// Verify checks the use log against the pinned ledger. It fetches every use that the wallet has not verified yet, or all with anew, checks them with the keys and the state
+// that the wallet has, and notes the new state in the book; saving it, if it changed, is the caller's. Nothing that the gateway says counts
+// before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
+func Verify(ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Subject, anew bool) (Verified, error) {
+	pinned, ok := b.Ledger(s.Ledger)
+	if !ok {
+		return Verified{}, fmt.Errorf("%w: the wallet does not know the ledger of handle %s", wallet.ErrPinned, s.Handle)
+	}
+	u, log, err := pinnedLog(s)
+	if err != nil {
+		return Verified{}, err
 	}
 	kept := proof.Seen{
 		Size: s.UseLog.Checkpoint.Size, Root: s.UseLog.Checkpoint.Root, UseSeq: s.LastUse.Seq, Head: s.LastUse.Leaf, SubjectSalt: u.Salt,
@@ -87,21 +106,44 @@ func Verify(ctx context.Context, c *client.Client, s *wallet.Subject, anew bool)
 	if out.Statement, err = c.Statement(ctx, out.Before); err != nil {
 		return out, err
 	}
-	log := proof.Log{Origin: u.Origin, Verifier: v}
 	if out.Now, err = proof.Check(log, out.Before, s.Handle, u.Slot, out.Statement); err != nil {
 		return out, err
 	}
 	if kept.UseSeq > 0 && out.Now.SubjectSalt != kept.SubjectSalt {
 		return out, fmt.Errorf("%w: the subject salt has changed", proof.ErrRefused)
 	}
-	cp := wallet.Checkpoint{Size: out.Now.Size, Root: out.Now.Root, Note: out.Statement.Checkpoint}
-	if err := s.UseLog.Advance(cp); err != nil {
+	if out.Anchor, err = anchor(ctx, c, *pinned, log, s, out.Now); err != nil {
 		return out, err
 	}
-	if err := s.AdvanceUse(wallet.UseMark{Seq: out.Now.UseSeq, Leaf: out.Now.Head}); err != nil {
-		return out, err
+	if out.Anchor.Size < u.Anchored {
+		return out, fmt.Errorf("%w: the ledger had an anchor of %d uses, now the newest is of %d", proof.ErrRefused, u.Anchored, out.Anchor.Size)
 	}
-	u.Salt = out.Now.SubjectSalt
-	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq
-	return out, setUsesLog(s, u)
+	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq || out.Anchor.Size != u.Anchored
+	u.Salt, u.Anchored = out.Now.SubjectSalt, out.Anchor.Size
+	return out, out.note(s, u)
+}
+
+// note advances the book to what was proved.
+func (v *Verified) note(s *wallet.Subject, u usesLog) error {
+	if err := s.UseLog.Advance(wallet.Checkpoint{Size: v.Now.Size, Root: v.Now.Root, Note: v.Statement.Checkpoint}); err != nil {
+		return err
+	}
+	if err := s.AdvanceUse(wallet.UseMark{Seq: v.Now.UseSeq, Leaf: v.Now.Head}); err != nil {
+		return err
+	}
+	return setUsesLog(s, u)
+}
+
+// anchor holds what the wallet was shown against the newest anchor of the log on the ledger.
+func anchor(ctx context.Context, c *client.Client, pinned wallet.Ledger, log proof.Log, s *wallet.Subject, now proof.Seen) (consent.Anchored, error) {
+	a, err := c.Anchor(ctx, now.Size)
+	if err != nil || a.Receipt == nil {
+		return consent.Anchored{}, err
+	}
+	leaf, _, err := wallet.CheckReceipt(pinned, consent.Message{}, *a.Receipt)
+	if err != nil {
+		return consent.Anchored{}, err
+	}
+	cp := proof.Checkpoint{Size: int64(now.Size), Root: now.Root} //nolint:gosec // of a verified checkpoint
+	return log.CheckAnchor(cp, s.Custodian, leaf, a.Consistency)
 }

@@ -141,7 +141,7 @@ func flowed(a api.Access) string {
 }
 
 func (s *story) prove(ctx context.Context) (Evidence, error) {
-	v, err := online.Verify(ctx, s.patient.API, s.patient.Subject, false)
+	v, err := online.Verify(ctx, s.patient.API, s.alice.Book(), s.patient.Subject, false)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (s *story) proveAgain(ctx context.Context) (Evidence, error) {
 	if _, err := s.signIn(ctx); err != nil { // sessions ended with the node
 		return nil, err
 	}
-	v, err := online.Verify(ctx, s.patient.API, s.patient.Subject, false)
+	v, err := online.Verify(ctx, s.patient.API, s.alice.Book(), s.patient.Subject, false)
 	if err != nil {
 		return nil, err
 	}

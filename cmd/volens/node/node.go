@@ -41,6 +41,7 @@ type Config struct {
 	Store        gateway.Store
 	Fabric       *fabric.Profile // the ledger is this channel's, and the node an organisation's; nil: the embedded ledger
 	MaxStale     time.Duration   // age of the ledger's state after which everything is denied; 0 means 2 s, on Fabric 5 s
+	AnchorEvery  time.Duration   // how often the use log is anchored on the ledger if it has grown; 0 means every minute
 	Algorithm    policies.Algorithm
 	Implicit     policies.Implicit
 	Needs        *minimise.Table  // what purposes need of records; nil: each needs everything
@@ -324,6 +325,12 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 		n.keeper = &gateway.Custodian{Member: m, Key: k}
 		gc.Custodian = n.keeper
 		gc.Info.Custodian = m
+		gc.Anchor = func(ctx context.Context) error {
+			if err := n.Anchor(ctx, n.keeper); err != nil {
+				return err
+			}
+			return n.Replica.Wait(ctx, n.Ledger.Position())
+		}
 	}
 	return gc, err
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -16,7 +17,7 @@ import (
 // How often a node looks after itself.
 const (
 	tuneEvery   = time.Second
-	anchorEvery = time.Minute      // the use log's checkpoint goes on the ledger, if it has grown
+	anchorEvery = time.Minute      // the use log's checkpoint goes on the ledger, if it has grown; Config.AnchorEvery
 	rotateEvery = 10 * time.Minute // erasures are completed
 	scrubEvery  = 24 * time.Hour   // every record is read once, to meet bit rot before a reader does
 	scrubPace   = int64(16 << 20)  // bytes a second
@@ -36,7 +37,7 @@ func tuneGC() {
 
 // upkeep runs until ctx ends. What fails is logged and tried again next time: none of it is on anybody's path.
 func (n *Node) upkeep(ctx context.Context, c *gateway.Custodian) {
-	anchor, rotate, scrub := time.NewTicker(anchorEvery), time.NewTicker(rotateEvery), time.NewTicker(scrubEvery)
+	anchor, rotate, scrub := time.NewTicker(cmp.Or(n.cfg.AnchorEvery, anchorEvery)), time.NewTicker(rotateEvery), time.NewTicker(scrubEvery)
 	tune := time.NewTicker(tuneEvery)
 	defer tune.Stop()
 	defer anchor.Stop()

@@ -3,6 +3,8 @@ package proof
 import (
 	"slices"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
@@ -43,6 +45,41 @@ func (a Anchors) Check(size consent.Uint64, root func(n consent.Uint64) (consent
 		}
 	}
 	return nil
+}
+
+// CheckAnchor checks that an anchor, a leaf that is proved to be on the ledger, is of this log of the member's, and that it and
+// the log that cp signs are one: consistency is the RFC 6962 proof that the smaller is a prefix of the other one.
+func (l Log) CheckAnchor(cp Checkpoint, m consent.MemberID, leaf consent.Leaf, consistency []consent.Hash) (consent.Anchored, error) {
+	var at consent.Anchored
+	if leaf.Type != "Anchor" || len(leaf.Writes) != 1 || leaf.Writes[0].Key != consent.AnchorKey(m) {
+		return at, refuse("the leaf is no anchor of %s", m)
+	}
+	if err := consent.Decode(leaf.Writes[0].Value, &at); err != nil {
+		return at, refuse("an anchor that cannot be read: %v", err)
+	}
+	if at.Origin != l.Origin {
+		return at, refuse("the anchor is of the log %q, not %q", at.Origin, l.Origin)
+	}
+	small, large := tree{int64(at.Size), at.Root}, tree{cp.Size, cp.Root} //nolint:gosec // CheckTree bounds it
+	if small.size > large.size {
+		small, large = large, small
+	}
+	if small.size == 0 {
+		return at, nil
+	}
+	p := make(tlog.TreeProof, len(consistency))
+	for i, h := range consistency {
+		p[i] = tlog.Hash(h)
+	}
+	if err := tlog.CheckTree(p, large.size, tlog.Hash(large.root), small.size, tlog.Hash(small.root)); err != nil {
+		return at, refuse("the log of %d uses is not the one that is anchored with %d uses: two histories: %w", cp.Size, at.Size, err)
+	}
+	return at, nil
+}
+
+type tree struct {
+	size int64
+	root consent.Hash
 }
 
 // Newest is the size of the newest anchor, 0 when there is none.

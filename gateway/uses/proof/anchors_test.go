@@ -90,3 +90,66 @@ func TestTwoHistories(t *testing.T) {
 		}
 	}
 }
+
+// A checkpoint and an anchor are of one history, or the check says that they are not, whichever is the longer one and whatever
+// proof the gateway gives.
+func TestCheckAnchor(t *testing.T) {
+	const origin = "volens/uses/test"
+	log := proof.Log{Origin: origin}
+	honest, forked := newHistory(t, 40, 40), newHistory(t, 40, 20)
+	consistency := func(h *history, a, b consent.Uint64) []consent.Hash {
+		var out []consent.Hash
+		p, err := tlog.ProveTree(int64(max(a, b)), int64(min(a, b)), h.reader()) //nolint:gosec // small
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range p {
+			out = append(out, consent.Hash(x))
+		}
+		return out
+	}
+	leafOf := func(m consent.MemberID, origin string, size consent.Uint64) consent.Leaf {
+		root, err := honest.root(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return consent.Leaf{Type: "Anchor", Writes: []consent.Write{{
+			Key: consent.AnchorKey(m), Value: consent.Append(nil, consent.Anchored{Origin: origin, Size: size, Root: root}),
+		}}}
+	}
+	for _, anchored := range []consent.Uint64{1, 19, 20, 21, 32, 40} {
+		for _, shown := range []consent.Uint64{1, 20, 21, 33, 40} {
+			for name, h := range map[string]*history{"honest": honest, "forked": forked} {
+				root, err := h.root(shown)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cp := proof.Checkpoint{Size: int64(shown), Root: root} //nolint:gosec // small
+				same := h == honest || min(anchored, shown) <= 20
+				for whose, p := range map[string][]consent.Hash{
+					"its own": consistency(h, anchored, shown), "the other's": consistency(honest, anchored, shown), "none": nil,
+				} {
+					_, err := log.CheckAnchor(cp, "m", leafOf("m", origin, anchored), p)
+					if err == nil && !same {
+						t.Errorf("%s log of %d uses against an anchor of %d with %s proof: taken", name, shown, anchored, whose)
+					}
+					if err != nil && h == honest && whose == "its own" {
+						t.Errorf("%s log of %d uses against an anchor of %d: %v", name, shown, anchored, err)
+					}
+				}
+			}
+		}
+	}
+	root, err := honest.root(40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cp := proof.Checkpoint{Size: 40, Root: root}
+	for name, leaf := range map[string]consent.Leaf{
+		"another member's": leafOf("n", origin, 7), "another log's": leafOf("m", "elsewhere", 7), "no anchor": {Type: "Init"},
+	} {
+		if _, err := log.CheckAnchor(cp, "m", leaf, consistency(honest, 7, 40)); !errors.Is(err, proof.ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
