@@ -216,6 +216,8 @@ func TestRoutes(t *testing.T) {
 		second(c.UsesJSON(ctx)), second(c.Access(ctx, api.AccessRequest{})), second(c.Batch(ctx, nil)),
 		second(c.Fetch(ctx, api.AccessRequest{})), second(c.Ask(ctx, api.ConsentRequest{})),
 		second(c.AskedFor(ctx, api.AskedQuery{})), second(c.LedgerCheckpoint(ctx, 0)),
+		second(c.Documents(ctx)), second(c.Deposit(ctx, api.Deposit{})), second(c.Document(ctx, consent.Hash{})),
+		second(c.RemoveDocument(ctx, consent.Hash{})), second(c.Evidence(ctx, 3)),
 		second(c.Evaluation(ctx, json.RawMessage("{}"))), second(c.Evaluations(ctx, json.RawMessage("{}"))),
 		second(c.Enrol(ctx, api.Enrolment{})), second(c.Search(ctx, api.SubjectQuery{})),
 		second(c.Code(ctx, api.SubjectQuery{})), second(c.Pseudonym(ctx, api.PseudonymQuery{})),
