@@ -7,7 +7,7 @@ LINT         := bin/golangci-lint-$(LINT_VERSION)
 VULN         := bin/govulncheck-$(VULN_VERSION)
 
 # Packages whose promises are about concurrency. The whole suite under the race detector takes hours and finds no more.
-RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./cmd/volens/node/...
+RACE := ./network/embedded ./network/vault ./gateway/replica ./gateway/access ./gateway/auth ./gateway/uses ./gateway/fhir/proxy ./cmd/volens/node/...
 
 .DEFAULT_GOAL := help
 .PHONY: help run build app web-test web-e2e test check-format vet lint go-test test-fabric go-race vulnerabilities bench clean

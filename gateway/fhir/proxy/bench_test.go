@@ -103,6 +103,9 @@ func (f *front) peak(token string, n int) (most uint64) {
 
 // TestMemory reads a Bundle of some 25 MB through the proxy and wants the heap to stay as it was.
 func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of thousands of resources; the race detector learns nothing from them")
+	}
 	s := many(t)
 	f := newFront(t, s.URL, nil)
 	f.grant()

@@ -64,11 +64,13 @@ func (p *Proxy) look(raw []byte) (*item, error) {
 	it.parts = []policies.Resource{self}
 	contained, list := it.root["contained"].([]any)
 	if !list && it.root["contained"] != nil || embeds(it.root) || len(contained) >= maxParts {
-		return nil, errContained
+		it.known = false
+		return it, nil
 	}
 	for _, c := range contained {
-		if err := p.contained(it, c); err != nil {
-			return nil, err
+		if err := p.contained(it, c); err != nil { // what cannot be read is not decided, and the whole stays back
+			it.known = false
+			return it, nil //nolint:nilerr // as said
 		}
 	}
 	return it, nil

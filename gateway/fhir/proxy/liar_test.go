@@ -2,16 +2,19 @@ package proxy_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/volens-ledger/volens/gateway/fhir/proxy"
+	"github.com/volens-ledger/volens/gateway/uses/proof"
 )
 
 // TestLyingServer has a server that breaks off, says what is not so, and hides one thing in another. Nothing of Bob's may get out,
@@ -99,6 +102,64 @@ func TestLyingServer(t *testing.T) {
 				t.Errorf("want %s: %v %.500s", c.want, whole, body)
 			}
 		})
+	}
+}
+
+// TestOtherReads has ways to read that are not the plain one: each is held to consent, or refused.
+func TestOtherReads(t *testing.T) {
+	h := newHostile(t)
+	f := newFront(t, h.URL+"/fhir", nil)
+	f.grant()
+	h.answers["Observation/a"], h.answers["Observation/s"] = observation("a", `,"meta":{"versionId":"1"}`), observation("s", drug)
+	h.answers["Binary/a"] = `{"resourceType":"Binary","id":"a","contentType":"text/plain","securityContext":{"reference":"Patient/alice"},"data":"b2YtYm9i"}`
+	h.answers["Bundle/a"] = `{"resourceType":"Bundle","id":"a","type":"document","entry":[{"resource":` + observation("x", "") + `}]}`
+	h.answers["Condition/a"] = observation("a", "") // another type than was asked for
+	h.answers["Observation/b"] = observation("a", "")
+	all := searchset("", observation("a", ""), observation("s", drug), `{"resourceType":"Binary","id":"a"}`, `{"resourceType":"Patient","id":"bob"}`)
+	for _, path := range []string{
+		"Observation?_include%3Aiterate=Observation%3Ahas-member", "Observation?_revinclude=%2A", "Patient/alice/Observation?status=final",
+		"Patient/alice/$everything?_since=2020", "Observation?code%3Ain=x", "Observation?_id=a%2Cs", "Patient/bob/Observation",
+	} {
+		h.answers[path] = all
+	}
+	for _, c := range []struct {
+		method, path, header string
+		want                 int
+	}{
+		{http.MethodHead, "Observation/a", "", http.StatusOK},
+		{http.MethodHead, "Observation/s", "", http.StatusNotFound},
+		{http.MethodHead, "Observation/none", "", http.StatusNotFound},
+		{http.MethodGet, "Observation/a?_format=xml", "Accept: application/fhir+xml", http.StatusOK},
+		{http.MethodGet, "Observation/a", `If-None-Match: W/"1"`, http.StatusOK},
+		{http.MethodGet, "Observation/s", `If-None-Match: W/"1"`, http.StatusNotFound},
+		{http.MethodGet, "Observation/a", "Accept-Encoding: gzip", http.StatusOK},
+		{http.MethodGet, "Observation/a", "Range: bytes=0-10", http.StatusOK},
+		{http.MethodGet, "Binary/a", "", http.StatusNotFound},
+		{http.MethodGet, "Binary/a", "Accept: text/plain", http.StatusNotFound},
+		{http.MethodGet, "Bundle/a", "", http.StatusNotFound},
+		{http.MethodGet, "Condition/a", "", http.StatusBadGateway},
+		{http.MethodGet, "Observation/b", "", http.StatusBadGateway},
+		{http.MethodGet, "Patient/alice/*", "", http.StatusNotImplemented},
+		{http.MethodGet, "Patient/alice/_history/1/x", "", http.StatusNotImplemented},
+		{http.MethodGet, "Observation/a/$meta", "", http.StatusNotImplemented},
+		{http.MethodGet, "Observation/_search?code=x", "", http.StatusNotImplemented},
+		{http.MethodTrace, "Observation/a", "", http.StatusNotImplemented},
+	} {
+		if got := f.ask(c.method, c.path, "", cmp.Or(c.header, "Accept: */*")); got.status != c.want || got.header.Get("Content-Encoding") != "" {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.header, got.status, got.body)
+		}
+	}
+	uses := f.uses()
+	if uses[0].Decision != proof.Permit || uses[1].Decision != proof.Deny {
+		t.Errorf("what HEAD asked for is on record as %+v", uses[:2])
+	}
+	for path, body := range h.answers {
+		if body != all {
+			continue
+		}
+		if got := f.ask(http.MethodGet, path, ""); !slices.Equal(got.names(), []string{"Observation/a"}) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
 	}
 }
 
