@@ -276,8 +276,11 @@ func graft(t *wire.Taken, leaf string) {
 	t.Peaks, t.Size = append(t.Peaks, consent.Hash(h)), t.Size+1
 }
 
-// root is the RFC 6962 root of what was taken over, which is not nothing.
+// root is the RFC 6962 root of what was taken over; zero, which is no root, of nothing.
 func root(t wire.Taken) consent.Hash {
+	if len(t.Peaks) == 0 {
+		return consent.Hash{}
+	}
 	h := tlog.Hash(t.Peaks[len(t.Peaks)-1])
 	for _, p := range slices.Backward(t.Peaks[:len(t.Peaks)-1]) {
 		h = tlog.NodeHash(tlog.Hash(p), h)

@@ -279,12 +279,25 @@ func TestTakeOverBegins(t *testing.T) {
 		"more than there is":         {fresh(), all(c.reopen(func(m *consent.Import) { m.Size++ })), "conflict"},
 		"less than there is":         {fresh(), all(c.reopen(func(m *consent.Import) { m.Size-- })), "malformed"},
 		"not closed":                 {fresh(), c.short(), "state"},
+		"an Import for a genesis":    {fresh(), c.posing(), "malformed"},
 		"all at once":                {fresh(), all(c.opening), ""},
 	} {
 		if got := c.take(try.p, try.ch).response.Message; got != try.want {
 			t.Errorf("%s: %q, want %q", name, got, try.want)
 		}
 	}
+}
+
+// posing is a chunk whose first leaf says that it is of an Import.
+func (c *closed) posing() wire.Chunk {
+	ch := c.chunk(0, 4)
+	leaf, err := consent.ParseLeaf([]byte(ch.Entries[0].Leaf))
+	if err != nil {
+		c.Fatal(err)
+	}
+	leaf.Type = "Import"
+	ch.Entries[0].Leaf = string(leaf.Marshal())
+	return ch
 }
 
 // short is the log without its closing, with an Import that says that this is all.
@@ -339,4 +352,32 @@ func TestTakeOverBelievesNoHost(t *testing.T) {
 	if got := c.take(c.on(ccaas.Config{}), c.chunk(0, len(c.entries))).response.Message; got != "malformed" {
 		t.Fatalf("%q, want malformed", got)
 	}
+}
+
+// FuzzTakeOver: whatever comes, what is taken over is the closed ledger's own leaves.
+func FuzzTakeOver(f *testing.F) {
+	var t testing.T
+	c := closeOne(&t)
+	const half = 6
+	first := c.on(ccaas.Config{})
+	c.must(first, c.chunk(0, half))
+	for _, ch := range []wire.Chunk{c.chunk(0, half), c.chunk(half, half+3), c.chunk(half, len(c.entries)), c.posing()} {
+		f.Add(consent.Append(nil, ch))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for from, p := range map[int]*fakePeer{0: c.on(ccaas.Config{}), half: first} {
+			s := p.simulate(c.at, "fuzz", wire.TakeOver, b)
+			if s.response.Status != 200 {
+				if len(s.writes) > 0 || s.event != nil {
+					t.Fatal("a refused chunk wrote something")
+				}
+				continue
+			}
+			for i, part := range parts(s) {
+				if at := from + i; at < len(c.entries) && part.Leaf != c.entries[at].Leaf {
+					t.Fatalf("leaf %d is another", at)
+				}
+			}
+		}
+	})
 }

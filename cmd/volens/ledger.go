@@ -26,7 +26,7 @@ func ledgerCommand() *cobra.Command {
 	l := &ledger{}
 	c := &cobra.Command{
 		Use: "ledger", Short: "Look after a ledger: set up, verify, rebuild, back up, erase",
-		Long: `Work at the files of a node. But for "status", "keys backup" and "genesis" the node must not be running: its files are locked.`,
+		Long: `Work at the files of a node. But for "status", "keys backup", "genesis" and "sign" the node must not be running: its files are locked.`,
 		Args: cobra.NoArgs, RunE: cli.Choose,
 	}
 	l.flags(c)
