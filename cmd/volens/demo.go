@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +47,7 @@ again), prints each step with its evidence, and ends with 0 if every step came o
 	f.StringVar(&profile, "profile", "", "with --ledger fabric: City Hospital's connection profile (default: that of the network)")
 	f.StringVar(&cfg.Listen, "listen", "", "address to listen on (default 127.0.0.1:8080; with --once a free port)")
 	f.StringVar(&cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://localhost and the port)")
+	f.DurationVar(&cfg.RecoveryDelay, "recovery-delay", 72*time.Hour, "how long an old key can stop a recovery, in a new world")
 	f.StringVar(&cfg.Debug, "debug", "", "loopback address for metrics and profiles (default none)")
 	return c
 }

@@ -4,6 +4,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -69,6 +70,8 @@ type Config struct {
 	Version  string
 	Progress func(what string, done, total int64)
 	Log      *slog.Logger
+	// RecoveryDelay is how long an old key can stop a recovery, in a world that is made new; 0 means three days.
+	RecoveryDelay time.Duration
 }
 
 // World is the running demo.
@@ -200,7 +203,7 @@ func (w *World) make(ctx context.Context) error {
 		return err
 	}
 	g := &consent.Init{
-		Name: "Volens demo", Threshold: 2, RecoveryDelay: consent.Millis(72 * time.Hour / time.Millisecond), Salt: salt,
+		Name: "Volens demo", Threshold: 2, RecoveryDelay: consent.Millis(cmp.Or(w.cfg.RecoveryDelay, 72*time.Hour) / time.Millisecond), Salt: salt,
 		Authorities: []consent.Authority{
 			{Name: "Patients' Trust", Address: w.keys[trust].Address()},
 			{Name: "Health Regulator", Address: w.keys[regulator].Address()},

@@ -14,7 +14,7 @@ export type ErrorCode =
   // trust: stop and tell the person
   | "pinned" | "fork" | "rollback" | "proof" | "receipt" | "roster" | "text"
   // input
-  | "invitation" | "other-gateway" | "key" | "draft" | "subject"
+  | "invitation" | "other-gateway" | "key" | "draft" | "subject" | "recovery"
   // the way to the gateway
   | "offline" | "cancelled"
   // the gateway's own codes (gateway/api/problem.go)
@@ -71,9 +71,10 @@ export interface Vault {
   setAutoLock(minutes: number): Promise<void>;
   /** touch says that the person is there. Call it on input, at most once in some seconds. */
   touch(): Promise<void>;
-  /** backup is the encrypted vault as a text file, to keep elsewhere; restore reads it. */
+  /** backup is the encrypted vault as a text file, to keep elsewhere. */
   backup(): Promise<string>;
-  restore(file: string, password: string): Promise<void>;
+  /** restore opens a backup with its password and puts it here. A vault that is there is replaced when replace says so, else it is "exists-here". */
+  restore(file: string, password: string, replace?: boolean): Promise<void>;
   /** suggest lists the words of the phrase's list that begin so, for typing help. */
   suggest(prefix: string): Promise<string[]>;
   /** destroy removes the vault from this device, without a password: ask twice. What is on the ledger stays; the phrase brings the keys back. */
@@ -121,6 +122,8 @@ export interface Draft {
 
 /** A message on the ledger, whose receipt was proved against the pinned key. */
 export interface Signed {
+  /** For kind "help", which goes back to the person and not on the ledger: the file for her. position is "0" then. */
+  file?: string;
   type: string;
   seq: Uint64;
   commitment: Hash;
@@ -140,6 +143,14 @@ export type Intent =
   | { kind: "delegate"; handle: Handle; delegate: Address; scope: Scope[]; start: Millis; end: Millis; as?: "proxy" | "guardian" }
   | { kind: "delegate-end"; handle: Handle; delegation: Uint64 }
   | { kind: "rotate"; handle: Handle }
+  /** guardians names the people who can bring the record back, threshold of them together; none takes the present ones away. */
+  | { kind: "guardians"; handle: Handle; guardians: { address: Address; name: string }[]; threshold: number }
+  /** help signs somebody else's recovery, as a guardian of hers: see Helping.read. */
+  | { kind: "help"; file: string }
+  /** recovered ends the person's own recovery: the record belongs to this wallet's key. place as in Recovery.start. */
+  | { kind: "recovered"; handle: Handle; place?: string }
+  /** veto stops a recovery that is not the person's own. */
+  | { kind: "veto"; handle: Handle }
   | { kind: "erase"; handle: Handle };
 
 export interface InvitationInfo {
@@ -163,8 +174,76 @@ export interface SubjectInfo {
   here: boolean;
   address: Address;
   /** The handle is somebody else's, for whom the person acts. */
-  delegation?: { kind: string; scope: Scope[]; ends: Millis };
+  delegation?: { seq: Uint64; kind: string; scope: Scope[]; ends: Millis };
+  /** It was erased on the ledger then; all that can be done is to forget it here. */
+  erased?: Millis;
   seq: Uint64;
+}
+
+/** Who can bring a record back. */
+export interface GuardianSet {
+  guardians: { address: Address; name: string }[];
+  threshold: number;
+}
+
+/** Somebody whom this wallet has a key for, to act for her or to be her guardian. */
+export interface HelpedPerson {
+  handle: Handle;
+  /** The person's own words for her. */
+  name: string;
+  address: Address;
+}
+
+/** What a guardian sees of a recovery file. */
+export interface RecoveryRequest {
+  handle: Handle;
+  server: string;
+  here: boolean;
+  /** The name under which this wallet knows her, "" for none. */
+  name: string;
+  guardians: number;
+  threshold: number;
+  /** This wallet's key for the handle is one of the guardians'. */
+  mine: boolean;
+  /** A new key is named in it: it waits for signatures. Else it is only kept for that day. */
+  begun: boolean;
+}
+
+/** A recovery of the person's own. */
+export interface RecoveryState {
+  handle: Handle;
+  server: string;
+  guardians: Address[];
+  threshold: number;
+  /** Those of them whose signatures are there and right. */
+  signed: Address[];
+  /** It is on the ledger, and can be finished from then on. */
+  deadline?: Millis;
+}
+
+/** What a person does for others. */
+export interface Helping {
+  people(): Promise<HelpedPerson[]>;
+  /** offer makes the address to tell somebody who wants to name this wallet for her handle, and remembers her by a name. */
+  offer(handle: Handle, name: string): Promise<HelpedPerson>;
+  forget(handle: Handle): Promise<void>;
+  /** read says what a recovery file says; "recovery" when it is none. To sign it: wallet.prepare({ kind: "help", … }). */
+  read(file: string): Promise<RecoveryRequest>;
+}
+
+/** Getting a record back with a new phrase, with guardians. To finish: wallet.prepare({ kind: "recovered", … }). */
+export interface Recovery {
+  list(): Promise<RecoveryState[]>;
+  /** start names this wallet's key in the file that a guardian kept. place is the custodian's newest text for the record (an invitation without a code), where the record has moved on since the file. */
+  start(file: string, place?: string): Promise<RecoveryState>;
+  /** file is what the guardians sign. */
+  file(handle: Handle): Promise<string>;
+  /** add takes a guardian's signed file; "recovery" when it is of another recovery, or signed by nobody who counts. */
+  add(handle: Handle, file: string): Promise<RecoveryState>;
+  /** begin puts it on the ledger, when enough have signed. */
+  begin(handle: Handle): Promise<RecoveryState>;
+  /** drop forgets it here. What is on the ledger runs on. */
+  drop(handle: Handle): Promise<void>;
 }
 
 export interface Kept {
@@ -185,6 +264,10 @@ export interface Wallet {
   addressFor(handle: Handle): Promise<Address>;
   /** delegationFile is what the delegate needs: give it to her by a way of your own. */
   delegationFile(handle: Handle, delegation: Uint64): Promise<string>;
+  /** guardians are those that this device named; undefined for none, or where another device did it. */
+  guardians(handle: Handle): Promise<GuardianSet | undefined>;
+  /** guardiansFile is what each guardian has to keep. */
+  guardiansFile(handle: Handle): Promise<string>;
   /** reminder is the invitation without a code that brings a handle back beside the phrase. */
   reminder(handle: Handle): Promise<string>;
   rename(handle: Handle, label: string): Promise<void>;
@@ -202,6 +285,8 @@ export interface Wallet {
   consents(handle: Handle): Promise<{ consents: ConsentEntry[]; stale: boolean; asOf: Millis }>;
   requests(handle: Handle): Promise<Asked[]>;
   preview(handle: Handle, what: Preview): Promise<Access>;
+  /** consentReceipt is the receipt of a consent that this device signed, by ISO/IEC TS 27560, with its evidence: "volens verify" checks it. */
+  consentReceipt(handle: Handle, consent: Uint64): Promise<string>;
   /** kept lists the signed messages and receipts on this device; works offline. */
   kept(handle: Handle): Promise<Kept[]>;
   /** members whose records the authorities of the ledger signed, checked here. */
@@ -257,6 +342,9 @@ export interface Uses {
   exportFhir(handle: Handle): Promise<string>;
 }
 
+/** A subject, and the text (an invitation without a code) that says where her record stands: who brings it back asks for it. */
+export type Found = Subject & { place: string };
+
 /** What a person of an organisation does. The key is one that vault.importKey took. */
 export interface Organisation {
   /** Keys in the vault. */
@@ -274,7 +362,7 @@ export interface Organisation {
 
   openSubject(localId: string, days?: number): Promise<{ enrolled: Enrolled; invitation: string }>;
   newCode(query: SubjectQuery): Promise<{ enrolled: Enrolled; invitation: string }>;
-  findSubject(query: SubjectQuery): Promise<Subject>;
+  findSubject(query: SubjectQuery): Promise<Found>;
   pseudonym(query: SubjectQuery, member: MemberID): Promise<string>;
   attest(query: SubjectQuery, consent: Consent, evidence: Hash): Promise<ConsentEntry>;
   /** importConsents enters the FHIR Consents (R4 or R5) of a file: one, a list, a Bundle, or one a line. "malformed" when there is none. */
@@ -321,6 +409,8 @@ export type VolensEvent =
 export interface Volens {
   vault: Vault;
   wallet: Wallet;
+  helping: Helping;
+  recovery: Recovery;
   uses: Uses;
   organisation: Organisation;
   /** listen calls back for every event until the returned function is called. */

@@ -12,6 +12,8 @@ export interface LedgerInfo {
   usesOrigin: string;
   usesKey: string;
   custodian: MemberID;
+  /** ISO 3166: under whose law the custodian says that it keeps its records. */
+  jurisdiction?: string;
   algorithm: string;
   implicit: string;
   policyDigest: Hash;

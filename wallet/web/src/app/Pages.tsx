@@ -6,9 +6,10 @@ import type { SubjectInfo } from '../api/volens.ts';
 import { Home } from '../views/Home';
 import { Unlock } from '../views/Unlock';
 import { Welcome } from '../views/Welcome';
+import { ActingFor } from './ActingFor';
 import { Go, Title } from './parts';
 import { RecordChoice } from './RecordChoice';
-import { SubjectContext, useDevice } from './wallet';
+import { SubjectContext, useDevice, useSubject } from './wallet';
 
 const Start = lazy(() => import('../views/Start'));
 const Phrase = lazy(() => import('../views/Phrase'));
@@ -21,6 +22,13 @@ const Revoke = lazy(() => import('../views/Revoke'));
 const Uses = lazy(() => import('../views/Uses'));
 const UsePage = lazy(() => import('../views/UsePage'));
 const People = lazy(() => import('../views/People'));
+const Guardians = lazy(() => import('../views/Guardians'));
+const Helping = lazy(() => import('../views/Helping'));
+const Recover = lazy(() => import('../views/Recover'));
+const StopRecovery = lazy(() => import('../views/StopRecovery'));
+const Erase = lazy(() => import('../views/Erase'));
+const Erased = lazy(async () => ({ default: (await import('../views/Erase')).Erased }));
+const EndActing = lazy(() => import('../views/EndActing'));
 const Documents = lazy(() => import('../views/Documents'));
 const Settings = lazy(() => import('../views/Settings'));
 const RequestsConsole = lazy(() => import('../views/console/RequestsConsole'));
@@ -47,7 +55,7 @@ function PatientPages() {
   }
   if (!status.unlocked) return <Unlock />;
   if (!status.phraseSeen) return <Phrase />;
-  if (subjects.length === 0) return path === '/settings' ? <Settings /> : <Enrol />;
+  if (subjects.length === 0) return <WithoutRecord path={path} />;
   return (
     <OneRecord subjects={subjects}>
       <Switch>
@@ -64,6 +72,12 @@ function PatientPages() {
         <Route path="/uses" component={Uses} />
         <Route path="/uses/:seq">{({ seq }) => <UsePage seq={seq} />}</Route>
         <Route path="/people" component={People} />
+        <Route path="/guardians">{() => <Own><Guardians /></Own>}</Route>
+        <Route path="/recovery/stop">{() => <Own><StopRecovery /></Own>}</Route>
+        <Route path="/erase">{() => <Own><Erase /></Own>}</Route>
+        <Route path="/helping" component={Helping} />
+        <Route path="/recover" component={Recover} />
+        <Route path="/acting/end" component={EndActing} />
         <Route path="/documents" component={Documents} />
         <Route path="/settings" component={Settings} />
         <Route component={NotHere} />
@@ -72,17 +86,44 @@ function PatientPages() {
   );
 }
 
+/** WithoutRecord is what a wallet can do that is not linked with any record yet. */
+function WithoutRecord({ path }: { path: string }) {
+  switch (path) {
+    case '/settings':
+      return <Settings />;
+    case '/helping':
+      return <Helping />;
+    case '/recover':
+      return <Recover />;
+    default:
+      return <Enrol />;
+  }
+}
+
+/** Pages that are about the wallet, whatever became of the record. */
+const anyRecord = ['/settings', '/helping', '/recover', '/enrol'];
+
 /** OneRecord chooses the record that the pages are about, when a person has several. */
 function OneRecord({ subjects, children }: { subjects: readonly SubjectInfo[]; children: ReactNode }) {
   const [handle, setHandle] = useState<string | null>(null);
+  const [path] = useLocation();
   const chosen = subjects.find((s) => s.handle === handle) ?? subjects.at(-1); // the record that was linked last
   if (chosen === undefined) return null;
   return (
     <SubjectContext value={chosen}>
       {subjects.length > 1 && <RecordChoice chosen={chosen} onChoose={setHandle} subjects={subjects} />}
-      {children}
+      <ActingFor />
+      {chosen.erased !== undefined && !anyRecord.includes(path) ? <Erased /> : children}
     </SubjectContext>
   );
+}
+
+/** Own keeps what only the person herself can do from who acts for her. */
+function Own({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const { delegation } = useSubject();
+  if (delegation === undefined) return children;
+  return <Title>{t('acting.only')}</Title>;
 }
 
 function NotHere() {

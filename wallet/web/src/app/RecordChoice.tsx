@@ -11,7 +11,11 @@ export function RecordChoice(p: { subjects: readonly SubjectInfo[]; chosen: Subj
       <Select id="record" label={t("home.which")} onChange={(e) => p.onChoose(e.currentTarget.value)} value={p.chosen.handle}>
         {p.subjects.map((s) => (
           <Select.Option key={s.handle} value={s.handle}>
-            {s.label === "" ? s.custodianName : `${s.custodianName} – ${s.label}`}
+            {s.delegation !== undefined
+              ? t("acting.record", { name: s.label, custodian: s.custodianName })
+              : s.label === "" || s.label === s.custodianName
+                ? s.custodianName
+                : `${s.custodianName} – ${s.label}`}
           </Select.Option>
         ))}
       </Select>

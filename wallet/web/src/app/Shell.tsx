@@ -84,7 +84,15 @@ const patient = [
   ['/consents', 'nav.consents'],
   ['/uses', 'nav.uses'],
   ['/people', 'nav.people'],
+  ['/helping', 'nav.helping'],
   ['/documents', 'nav.documents'],
+  ['/settings', 'nav.settings'],
+] as const;
+
+const withoutRecord = [
+  ['/', 'nav.link'],
+  ['/helping', 'nav.helping'],
+  ['/recover', 'nav.recover'],
   ['/settings', 'nav.settings'],
 ] as const;
 
@@ -102,8 +110,9 @@ export const isConsole = (path: string): boolean => staff.some(([root]) => under
 function Menu() {
   const { t } = useTranslation();
   const [path] = useLocation();
-  const { subjects } = useDevice().standing;
-  const list = isConsole(path) ? staff : subjects.length > 0 ? patient : [];
+  const { status, subjects } = useDevice().standing;
+  const ready = status.unlocked && status.hasPhrase && status.phraseSeen;
+  const list = isConsole(path) ? staff : subjects.length > 0 ? patient : ready ? withoutRecord : [];
   if (list.length === 0) return null;
   return (
     <nav aria-label={t('app.menu')} className="v-nav">

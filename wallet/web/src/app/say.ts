@@ -16,7 +16,7 @@ export interface Say {
   /** A code of any of these kinds. */
   any: (code: string) => string;
   /** The exact text of a consent: it is what the person reads, and its SHA-256 is what is signed. */
-  words: (consent: Consent, names: (id: string) => string, custodian: string) => string;
+  words: (consent: Consent, names: (id: string) => string, record: { custodianName: string; delegation?: unknown }) => string;
   sentence: (decision: string, code: string, purpose: string) => string;
 }
 
@@ -34,7 +34,7 @@ export function sayFor(t: TFunction, f: Format): Say {
     action: (code) => look("action", code),
     closed,
     any: (code) => groups.map((g) => known(g, code)).find((w) => w !== "") ?? code,
-    words: (consent, names, custodian) => {
+    words: (consent, names, { custodianName: custodian, delegation }) => {
       const p = plainOf(consent);
       const who = p.anyone ? t("consent.anyone") : f.list([...p.members.map(names), ...p.others]);
       const lines = [t(p.permits ? "words.permit" : "words.deny", { who, custodian })];
@@ -43,6 +43,7 @@ export function sayFor(t: TFunction, f: Format): Say {
       if (p.except.length > 0) lines.push(t("words.except", { data: f.list(p.except.map(closed)) }));
       lines.push(p.until === null ? t("words.noEnd") : t("words.until", { date: f.date(p.until - 1) }));
       lines.push(t("words.stop"));
+      if (delegation !== undefined) lines.unshift(t("words.acting"));
       return lines.join("\n");
     },
     sentence: (decision, code, why) => {

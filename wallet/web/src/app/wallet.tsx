@@ -3,7 +3,7 @@ import { createContext, use, useCallback, useEffect, useMemo, useState, type Rea
 
 import type { SubjectInfo, UsesView, VaultStatus, Volens, VolensEvent, Wallet } from "../api/volens.ts";
 import type { Asked, Me } from "../api/wire.ts";
-import type { Member } from "../core/types.ts";
+import type { Member, Scope } from "../core/types.ts";
 
 /** Where the wallet of this device stands. */
 export interface Standing {
@@ -83,6 +83,12 @@ export function useSubject(): SubjectInfo {
   const s = use(SubjectContext);
   if (s === null) throw new Error("no record is chosen");
   return s;
+}
+
+/** useMay says what the person may do with the record: everything with her own. */
+export function useMay(): (scope: Scope) => boolean {
+  const { delegation } = useSubject();
+  return (scope) => delegation === undefined || delegation.scope.includes(scope);
 }
 
 const useHandle = () => useSubject().handle;

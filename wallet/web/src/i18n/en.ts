@@ -1,3 +1,5 @@
+import { records } from './records.en';
+
 /** The words of the app. English is the source: its keys are the keys of every other language. Sentences are short, and
  * words are those of a child of ten, as far as the matter allows. */
 export const en = {
@@ -30,6 +32,9 @@ export const en = {
     lock: 'Lock',
     footer: 'Your keys stay on this device. Nobody else can sign for you.',
     patients: 'For patients',
+    fileHint: 'Choose the file, or paste its text below.',
+    orText: 'Or the text in it',
+    qrOf: 'QR code: {{what}}',
   },
   nav: {
     home: 'Home',
@@ -37,6 +42,9 @@ export const en = {
     consents: 'My consents',
     uses: 'Who used my data',
     people: 'People who act for me',
+    helping: 'People I help',
+    link: 'Link your hospital',
+    recover: 'Lost words',
     documents: 'Documents',
     settings: 'Settings',
     requests: 'Ask for data',
@@ -69,6 +77,8 @@ export const en = {
     elsewhere: 'This invitation is from another hospital. Open the app at the address that it names.',
     key: 'This is not a key that the app can use.',
     unsupported: 'This device cannot do this.',
+    recovery: 'This file does not fit. It is for another person or another try, or somebody changed it.',
+    tooEarly: 'It is too early for this. Nothing was changed.',
     corrupt: 'What this device kept is damaged. Remove the wallet and bring it back with your 24 words.',
     other: 'This did not work. Nothing was changed. Try again.',
     code: 'Error code: {{code}}',
@@ -285,6 +295,12 @@ export const en = {
     KeyRotate: 'a new key in place of the old one',
     Delegate: 'that somebody may act for you',
     DelegateEnd: 'that somebody may no longer act for you',
+    GuardiansSet: 'who can bring you back when your key is lost',
+    RecoveryBegin: 'as a helper, that somebody gets a new key',
+    RecoveryFinish: 'that this record belongs to the key of this wallet',
+    RecoveryVeto: 'that your key stays and the new one gets nothing',
+    Erase: 'that your record in Volens is erased for ever',
+    onlyFile: 'Signed',
   },
   revoke: {
     title: 'Stop sharing with {{who}}?',
@@ -474,6 +490,7 @@ export const en = {
     other: '{{code}}',
   },
   words: {
+    acting: 'I say this for somebody for whom I may act. “I” is that person.',
     permit: 'I allow {{who}} to use my health data at {{custodian}}.',
     deny: 'I do not allow {{who}} to use my health data at {{custodian}}.',
     purpose: 'They may use it for: {{purposes}}.',
@@ -514,12 +531,13 @@ export const en = {
   },
   documents: {
     title: 'Documents',
-    what: 'A receipt proves that what you signed is on the ledger. This device keeps it, locked with your password.',
+    what: 'This device keeps what you signed, with the proof that it is on the ledger. It is locked with your password. A consent receipt says the same in a form that others can check, too.',
     none: 'There are no receipts yet.',
     position: 'Place on the ledger',
     time: 'Saved on',
     commitment: 'Fingerprint',
-    save: 'Save receipt {{n}}',
+    save: 'Save proof {{n}}',
+    iso: 'Save consent receipt {{n}} (ISO 27560)',
     type: {
       SubjectClaim: 'You linked your record',
       ConsentGrant: 'You gave a consent',
@@ -530,6 +548,10 @@ export const en = {
       Delegate: 'You let somebody act for you',
       DelegateEnd: 'You ended somebody’s power to act for you',
       KeyRotate: 'You changed your key',
+      GuardiansSet: 'You named people who can bring you back',
+      RecoveryFinish: 'You got your record back',
+      RecoveryVeto: 'You stopped a new key',
+      Erase: 'You erased your record',
     },
   },
   settings: {
@@ -617,6 +639,10 @@ export const en = {
     guardianCommit: 'Fingerprint of the guardians',
     code: 'Code',
     type: 'Kind of message',
+    guardian: 'Person who can bring you back',
+    threshold: 'How many of them must agree',
+    reason: 'Reason',
+    commitment: 'Fingerprint of what was entered',
   },
   desk: {
     import: 'Enter consents from a FHIR file',
@@ -705,6 +731,7 @@ export const en = {
     goodUntil: 'Good until',
     print: 'Print',
     links: 'Links',
+    place: 'Text that brings the record back',
     linksWhat: 'Find the patient’s place on the ledger, and the pseudonym for an organisation.',
     find: 'Find',
     state: 'State',
@@ -722,4 +749,5 @@ export const en = {
     use: 'Somebody asked for your data.',
     ledger: 'Your consents changed.',
   },
+  ...records,
 };

@@ -1,4 +1,5 @@
 import type { Words } from ".";
+import { records } from "./records.es";
 
 /** Spanish. Plurals: one, many (millions), other. */
 export const es: Words = {
@@ -31,6 +32,9 @@ export const es: Words = {
     lock: "Bloquear",
     footer: "Sus claves se quedan en este aparato. Nadie más puede firmar por usted.",
     patients: "Para pacientes",
+    fileHint: "Elija el archivo, o pegue su texto abajo.",
+    orText: "O el texto que contiene",
+    qrOf: "Código QR: {{what}}",
   },
   nav: {
     home: "Inicio",
@@ -38,6 +42,9 @@ export const es: Words = {
     consents: "Mis permisos",
     uses: "Quién usó mis datos",
     people: "Quién actúa por mí",
+    helping: "Personas a las que ayudo",
+    link: "Unir su hospital",
+    recover: "Palabras perdidas",
     documents: "Documentos",
     settings: "Ajustes",
     requests: "Pedir datos",
@@ -69,6 +76,8 @@ export const es: Words = {
     weak: "Esta contraseña es demasiado fácil. Use al menos 10 letras o números.",
     elsewhere: "Esta invitación es de otro hospital. Abra la aplicación en la dirección que indica.",
     key: "La aplicación no puede usar esta clave.",
+    recovery: "Este archivo no encaja. Es de otra persona o de otro intento, o alguien lo cambió.",
+    tooEarly: "Es demasiado pronto para esto. No ha cambiado nada.",
     unsupported: "Este aparato no puede hacer esto.",
     corrupt: "Lo que guardó este aparato está dañado. Quite la cartera y recupérela con sus 24 palabras.",
     other: "No ha funcionado. No se ha cambiado nada. Pruebe otra vez.",
@@ -291,6 +300,12 @@ export const es: Words = {
     KeyRotate: "una clave nueva en lugar de la vieja",
     Delegate: "que alguien puede actuar por usted",
     DelegateEnd: "que alguien ya no puede actuar por usted",
+    GuardiansSet: "quién puede devolverle su historia si se pierde su clave",
+    RecoveryBegin: "como ayudante, que alguien recibe una clave nueva",
+    RecoveryFinish: "que esta historia es de la clave de esta cartera",
+    RecoveryVeto: "que su clave se queda y la nueva no recibe nada",
+    Erase: "que su historia en Volens se borra para siempre",
+    onlyFile: "Firmado",
   },
   revoke: {
     title: "¿Dejar de compartir con {{who}}?",
@@ -492,6 +507,7 @@ export const es: Words = {
     until: "Esto termina el {{date}}.",
     noEnd: "Esto no tiene fin hasta que yo lo pare.",
     stop: "Puedo pararlo cuando quiera en la aplicación. Veré cada uso.",
+    acting: "Digo esto por alguien por quien puedo actuar. «Yo» es esa persona.",
   },
   people: {
     title: "Quién actúa por mí",
@@ -522,12 +538,13 @@ export const es: Words = {
   },
   documents: {
     title: "Documentos",
-    what: "Un recibo prueba que lo que firmó está en el registro. Este aparato lo guarda, cerrado con su contraseña.",
+    what: "Este aparato guarda lo que usted firmó, con la prueba de que está en el registro. Está cerrado con su contraseña. Un recibo dice lo mismo de una forma que también otros pueden comprobar.",
     none: "Todavía no hay recibos.",
     position: "Lugar en el registro",
     time: "Guardado el",
     commitment: "Huella",
-    save: "Guardar el recibo {{n}}",
+    save: "Guardar la prueba {{n}}",
+    iso: "Guardar el recibo del permiso {{n}} (ISO 27560)",
     type: {
       SubjectClaim: "Unió su historia",
       ConsentGrant: "Dio un permiso",
@@ -538,6 +555,10 @@ export const es: Words = {
       Delegate: "Dejó que alguien actúe por usted",
       DelegateEnd: "Terminó el poder de alguien de actuar por usted",
       KeyRotate: "Cambió su clave",
+      GuardiansSet: "Nombró personas que pueden devolverle su historia",
+      RecoveryFinish: "Recuperó su historia",
+      RecoveryVeto: "Paró una clave nueva",
+      Erase: "Borró su historia",
     },
   },
   settings: {
@@ -626,6 +647,10 @@ export const es: Words = {
     guardianCommit: "Huella de los responsables",
     code: "Código",
     type: "Tipo de mensaje",
+    guardian: "Persona que puede devolverle su historia",
+    threshold: "Cuántas tienen que estar de acuerdo",
+    reason: "Motivo",
+    commitment: "Huella de lo que se apuntó",
   },
   desk: {
     import: "Apuntar permisos de un archivo FHIR",
@@ -714,6 +739,7 @@ export const es: Words = {
     goodUntil: "Vale hasta",
     print: "Imprimir",
     links: "Enlaces",
+    place: "Texto que trae de vuelta la historia",
     linksWhat: "Busque el lugar del paciente en el registro y el seudónimo para una organización.",
     find: "Buscar",
     state: "Estado",
@@ -731,4 +757,5 @@ export const es: Words = {
     use: "Alguien ha pedido sus datos.",
     ledger: "Sus permisos han cambiado.",
   },
+  ...records,
 };

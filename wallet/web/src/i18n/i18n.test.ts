@@ -88,7 +88,7 @@ test.each(["en", "es", "hi", "ar"])("a consent is said in whole sentences in %s"
   const i18n = createInstance();
   await i18n.init({ lng, resources: { en: { translation: en }, es: { translation: es }, hi: { translation: hi }, ar: { translation: ar } }, interpolation: { escapeValue: false } });
   const consent = termsOf({ members: ["rosa-institute"], purposes: ["HRESCH"], types: ["Observation"], keepPrivate: true, from: 0, until: Date.UTC(2031, 0, 2), locale: lng });
-  const words = sayFor(i18n.t, formatFor(lng)).words(consent, (id) => (id === "rosa-institute" ? "Rosa’s Institute" : "?"), "City Hospital");
+  const words = sayFor(i18n.t, formatFor(lng)).words(consent, (id) => (id === "rosa-institute" ? "Rosa’s Institute" : "?"), { custodianName: "City Hospital" });
   expect(words.split("\n")).toHaveLength(6);
   expect(words).toContain("Rosa’s Institute");
   expect(words).not.toMatch(/\{\{|undefined|purpose\.[A-Z]|data\.[A-Z]/);

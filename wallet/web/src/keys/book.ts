@@ -2,8 +2,9 @@
 import type { ConsentEntry } from "../api/wire.ts";
 import type { PinnedLedger } from "../core/leaf.ts";
 import type { Seen } from "../core/statement.ts";
+import type { RecoveryFile } from "../core/recovery.ts";
+import type { Address, Delegate, Guardians, Handle, Hash, MemberID, Message, Millis, Receipt, Uint64 } from "../core/types.ts";
 import type { Alg, Public } from "./pem.ts";
-import type { Address, Delegate, Handle, Hash, MemberID, Message, Millis, Receipt, Uint64 } from "../core/types.ts";
 
 /** The last verified state of a log. note is the signed note, evidence against a log that shows another. */
 export interface Mark {
@@ -37,8 +38,25 @@ export interface Subject {
   /** The signed note that seen comes from. */
   seenNote: string;
   delegation?: Delegate;
+  /** Who can bring the record back, and the owner's own words for each. The phrase does not bring this list back. */
+  guardians?: { set: Guardians; names: string[] };
+  /** When it was erased on the ledger. */
+  erased?: Millis;
   records: Kept[];
   consents?: { list: ConsentEntry[]; asOf: Millis };
+}
+
+/** Somebody whom the person helps: she told her the address of the key that this wallet has for her handle. */
+export interface Helped {
+  handle: Handle;
+  name: string;
+}
+
+/** The person's own attempt to get a handle back with her guardians. */
+export interface Attempt {
+  file: RecoveryFile;
+  /** It is on the ledger: from then on it can be finished, after the message that is named. */
+  begun?: { deadline: Millis; seq: Uint64; prev: Hash };
 }
 
 /** A key of an organisation. */
@@ -60,11 +78,13 @@ export interface Content {
   ledgers: (PinnedLedger & { mark?: Mark })[];
   subjects: Subject[];
   memberKeys: MemberKey[];
+  helped: Helped[];
+  attempts: Attempt[];
   /** Last checkpoints that an auditor saw, by origin. */
   checkpoints: Record<string, Mark>;
 }
 
 /** emptyContent is that of a new vault. */
 export function emptyContent(): Content {
-  return { version: 1, phraseSeen: true, autoLockMinutes: 10, ledgers: [], subjects: [], memberKeys: [], checkpoints: {} };
+  return { version: 1, phraseSeen: true, autoLockMinutes: 10, ledgers: [], subjects: [], memberKeys: [], helped: [], attempts: [], checkpoints: {} };
 }

@@ -186,11 +186,19 @@ export class Safe {
     return JSON.stringify(await this.needFile());
   }
 
-  async restore(text: string, password: string): Promise<void> {
-    await this.needNone();
+  /** restore opens the file before it takes the place of anything: a wrong one changes nothing. Where it replaces a vault, that one locks. */
+  async restore(text: string, password: string, replace = false): Promise<void> {
+    if (!replace) {
+      await this.needNone();
+    }
     const file = parseFile(text);
-    await this.enter(file, await stretch(password, file.kdf), file.wrapped);
+    const open = await this.openFile(file, await stretch(password, file.kdf), file.wrapped);
     await this.put(file);
+    if (this.open === undefined) {
+      this.begun(open);
+    } else {
+      this.lock();
+    }
   }
 
   /** destroy asks for no password: who has forgotten it must be able to begin again, and whoever holds the device can clear its storage. */
@@ -265,10 +273,14 @@ export class Safe {
   }
 
   private async enter(file: VaultFile, key: CryptoKey, wrapped: VaultFile["wrapped"]): Promise<void> {
+    this.begun(await this.openFile(file, key, wrapped));
+  }
+
+  private async openFile(file: VaultFile, key: CryptoKey, wrapped: VaultFile["wrapped"]): Promise<Open> {
     const raw = (await decrypt(key, WRAP, wrapped)) ?? fail("password", "the password does not open the vault");
     const dataKey = await importDataKey(raw);
     const plain = (await decrypt(dataKey, CONTENT, file.content)) ?? fail("corrupt", "the vault is damaged");
-    this.begun({ file, dataKey, content: parseContent(plain) });
+    return { file, dataKey, content: parseContent(plain) };
   }
 
   private begun(open: Open): void {

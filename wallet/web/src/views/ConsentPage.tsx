@@ -3,11 +3,12 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Access, ConsentEntry } from "../api/wire.ts";
+import { Done } from "../app/Done";
 import { useNow } from "../app/now";
 import { Back, Box, Code, Fault, Fold, Go, Rows, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { coding, inForce, plainOf } from "../app/systems";
-import { useConsents, useNames, useRefresh, useSubject, useVolens } from "../app/wallet";
+import { useConsents, useMay, useNames, useRefresh, useSubject, useVolens } from "../app/wallet";
 import type { Consent } from "../core/types.ts";
 import { useFormat } from "../i18n/format";
 import { colourOf } from "./Consents";
@@ -36,20 +37,13 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
   const [doing, setDoing] = useState<"less" | "mine" | null>(null);
   const [done, setDone] = useState<"less" | "mine" | null>(null);
   const { handle } = subject;
+  const may = useMay();
   const finish = (what: "less" | "mine") => async () => {
     setDone(what);
     await refresh();
   };
   if (done !== null) {
-    return (
-      <>
-        <Title>{t(done === "less" ? "give.changed" : "consent.mineDone")}</Title>
-        <Box mood="good">
-          <p>✓ {t("consent.receiptProved")}</p>
-        </Box>
-        <Go to="/consents">{t("nav.consents")}</Go>
-      </>
-    );
+    return <Done link={t("nav.consents")} title={t(done === "less" ? "give.changed" : "consent.mineDone")} to="/consents" />;
   }
   if (doing === "less") {
     return (
@@ -75,6 +69,7 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
     );
   }
   const live = standing === "active" || standing === "future";
+  const own = subject.delegation === undefined;
   return (
     <>
       <Back to="/consents">{t("consent.title")}</Back>
@@ -86,13 +81,13 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
       <Terms consent={entry.consent} used={entry.uses} />
       {live && online && (
         <div className="v-actions">
-          <Go to={`/consents/${entry.seq}/stop`}>{t("consent.stop")}</Go>
-          {entry.signed && plainOf(entry.consent).permits && (
+          {may("revoke") && <Go to={`/consents/${entry.seq}/stop`}>{t("consent.stop")}</Go>}
+          {may("grant") && may("revoke") && entry.signed && plainOf(entry.consent).permits && (
             <Button onClick={() => setDoing("less")} secondary type="button">
               {t("consent.less")}
             </Button>
           )}
-          {!entry.signed && (
+          {own && !entry.signed && (
             <Button onClick={() => setDoing("mine")} secondary type="button">
               {t("consent.makeMine")}
             </Button>

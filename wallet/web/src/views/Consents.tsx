@@ -7,7 +7,7 @@ import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { inForce, plainOf, type Standing } from "../app/systems";
-import { useConsents } from "../app/wallet";
+import { useConsents, useMay } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 import { Kept } from "./Kept";
 import { useWho } from "./Terms";
@@ -17,6 +17,7 @@ export default function Consents() {
   const { t } = useTranslation();
   const { data, isPending, isError, error } = useConsents();
   const now = useNow();
+  const may = useMay();
   const all = (data?.consents ?? []).map((entry) => ({ entry, standing: inForce(entry, now) }));
   const live = all.filter((c) => c.standing === "active" || c.standing === "future");
   const past = all.filter((c) => c.standing !== "active" && c.standing !== "future");
@@ -26,7 +27,7 @@ export default function Consents() {
       <Kept />
       {isPending && <Wait />}
       {isError && <Fault error={error} />}
-      {data?.stale === false && (
+      {data?.stale === false && may("grant") && (
         <div className="v-actions">
           <Go to="/consents/new">{t("consent.give")}</Go>
         </div>
@@ -34,7 +35,7 @@ export default function Consents() {
       {data !== undefined && live.length === 0 && <p>{t("home.sharingNone")}</p>}
       {live.length > 0 && <h2 className="nhsuk-heading-m">{t("consent.active")}</h2>}
       {live.map(({ entry, standing }) => (
-        <Card entry={entry} key={entry.seq} standing={standing} {...(data?.stale === false ? { stop: true } : {})} />
+        <Card entry={entry} key={entry.seq} standing={standing} {...(data?.stale === false && may("revoke") ? { stop: true } : {})} />
       ))}
       {past.length > 0 && <h2 className="nhsuk-heading-m">{t("consent.past")}</h2>}
       {past.map(({ entry, standing }) => (

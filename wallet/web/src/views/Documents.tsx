@@ -4,7 +4,10 @@ import { useTranslation } from "react-i18next";
 
 import { Box, Code, Fault, Rows, save, Title, Wait } from "../app/parts";
 import { useSubject, useVolens } from "../app/wallet";
+import { useWork } from "../app/work";
 import { useFormat } from "../i18n/format";
+
+const consents = ["ConsentGrant", "ConsentDecline"];
 
 /** Documents lists the receipts that this device keeps: what was signed, and the proof that it is on the ledger. */
 export default function Documents() {
@@ -13,11 +16,13 @@ export default function Documents() {
   const { wallet } = useVolens();
   const { handle } = useSubject();
   const kept = useQuery({ queryKey: [handle, "kept"], queryFn: () => wallet.kept(handle), networkMode: "always" });
+  const work = useWork();
   const list = [...(kept.data ?? [])].reverse();
   return (
     <>
       <Title>{t("documents.title")}</Title>
       <p>{t("documents.what")}</p>
+      {work.shown}
       {kept.isPending && <Wait />}
       {kept.isError && <Fault error={kept.error} />}
       {kept.data?.length === 0 && <p>{t("documents.none")}</p>}
@@ -32,6 +37,11 @@ export default function Documents() {
                 [t("documents.commitment"), <Code key="c">{k.commitment}</Code>],
               ]}
             />
+            {consents.includes(k.message.type) && (
+              <Button disabled={work.busy} onClick={() => work.run(async () => save(`consent-${seq}.json`, "application/ld+json", await wallet.consentReceipt(handle, seq)))} small type="button">
+                {t("documents.iso", { n: seq })}
+              </Button>
+            )}{" "}
             <Button onClick={() => save(`receipt-${seq}.json`, "application/json", JSON.stringify(k, null, 2))} secondary small type="button">
               {t("documents.save", { n: seq })}
             </Button>

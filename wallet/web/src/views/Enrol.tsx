@@ -1,7 +1,7 @@
 import { Button, Textarea } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useLocation } from "wouter";
+import { Link, useLocation } from "wouter";
 
 import { Box, Code, Fault, Rows, Title, Wait } from "../app/parts";
 import { useDevice } from "../app/wallet";
@@ -109,6 +109,9 @@ export default function Enrol() {
         {busy && <Wait />}
       </form>
       <p>{t("enrol.restore")}</p>
+      <p>
+        <Link href="/recover">{t("recover.offer")}</Link>
+      </p>
     </div>
   );
 }

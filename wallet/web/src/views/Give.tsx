@@ -3,10 +3,11 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 
+import { Done } from "../app/Done";
 import { useNow } from "../app/now";
-import { Box, Fault, Go, Problems, Title, Wait } from "../app/parts";
+import { Fault, Go, Problems, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
-import { termsOf } from "../app/systems";
+import { termsOf, timeOf } from "../app/systems";
 import { useMembers, useNames, useRefresh, useSubject } from "../app/wallet";
 import type { Consent, Member } from "../core/types.ts";
 import { useFormat } from "../i18n/format";
@@ -40,24 +41,19 @@ export default function Give() {
   const [, go] = useLocation();
   const now = useNow();
   const [step, setStep] = useState<1 | 2 | 3>(1);
-  const [choice, setChoice] = useState<Choice>({ kind: null, members: [], some: false, types: [], closed: true, until: after(now, 12) });
+  const latest = timeOf(subject.delegation?.ends); // what is said for somebody ends with the power to say it
+  const [choice, setChoice] = useState<Choice>({
+    kind: null, members: [], some: false, types: [], closed: true, until: Math.min(after(now, 12), latest ?? Infinity),
+  });
   const [done, setDone] = useState(false);
   const set = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
   if (done) {
-    return (
-      <>
-        <Title>{t("give.done", { who: f.list(choice.members.map(names)) })}</Title>
-        <Box mood="good">
-          <p>✓ {t("consent.receiptProved")}</p>
-        </Box>
-        <Go to="/consents">{t("nav.consents")}</Go>
-      </>
-    );
+    return <Done link={t("nav.consents")} title={t("give.done", { who: f.list(choice.members.map(names)) })} to="/consents" />;
   }
   if (step === 1) {
     return <Who choice={choice} onNext={() => (choice.kind === "nobody" ? go("/consents/stop") : setStep(2))} onSet={set} />;
   }
-  if (step === 2) return <What choice={choice} now={now} onBack={() => setStep(1)} onNext={() => setStep(3)} onSet={set} />;
+  if (step === 2) return <What choice={choice} latest={latest} now={now} onBack={() => setStep(1)} onNext={() => setStep(3)} onSet={set} />;
   const consent: Consent = termsOf({
     members: choice.members,
     purposes: [purposeOf[choice.kind === "research" ? "research" : "care"]],
@@ -71,7 +67,7 @@ export default function Give() {
     <>
       <Title caption={t("give.step", { n: 3 })}>{t("give.check")}</Title>
       <Signing
-        intent={{ kind: "grant", handle: subject.handle, consent, text: say.words(consent, names, subject.custodianName) }}
+        intent={{ kind: "grant", handle: subject.handle, consent, text: say.words(consent, names, subject) }}
         onCancel={() => setStep(2)}
         onDone={async () => {
           setDone(true);
@@ -152,7 +148,7 @@ function Who({ choice, onSet, onNext }: StepProps) {
   );
 }
 
-function What({ choice, now, onSet, onNext, onBack }: StepProps & { now: number; onBack: () => void }) {
+function What({ choice, now, latest, onSet, onNext, onBack }: StepProps & { now: number; latest: number | null; onBack: () => void }) {
   const { t } = useTranslation();
   const [problem, setProblem] = useState(false);
   return (
@@ -169,7 +165,7 @@ function What({ choice, now, onSet, onNext, onBack }: StepProps & { now: number;
       <Title caption={t("give.step", { n: 2 })}>{t("give.what")}</Title>
       <Kinds all={null} onSome={(some) => onSet({ some })} onTypes={(types) => onSet({ types })} some={choice.some} types={choice.types} />
       <Private onValue={(closed) => onSet({ closed })} value={choice.closed} />
-      <Until latest={null} now={now} onValue={(until) => onSet({ until })} value={choice.until} />
+      <Until latest={latest} now={now} onValue={(until) => onSet({ until })} value={choice.until} />
       <div className="v-actions">
         <Button type="submit">{t("app.continue")}</Button>
         <Button onClick={onBack} secondary type="button">

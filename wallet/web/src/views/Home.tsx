@@ -5,9 +5,10 @@ import type { UsesView } from "../api/volens.ts";
 import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { inForce } from "../app/systems";
-import { useConsents, useNames, useRequests, useSubject, useUses } from "../app/wallet";
+import { useConsents, useMay, useNames, useRequests, useSubject, useUses } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 import { Kept } from "./Kept";
+import { NewKeyNotice } from "./NewKeyNotice";
 import { useWho } from "./Terms";
 import { UseCard } from "./UseCard";
 
@@ -22,6 +23,7 @@ export function Home() {
     <>
       <Title caption={t("home.hello", { custodian: subject.custodianName })}>{t("home.title")}</Title>
       <Kept />
+      <NewKeyNotice />
       {uses.data !== undefined && <Alarms uses={uses.data} />}
       <Waiting />
       <Sharing />
@@ -96,6 +98,7 @@ function Sharing() {
   const who = useWho();
   const consents = useConsents();
   const now = useNow();
+  const may = useMay();
   const live = consents.data?.consents.filter((c) => inForce(c, now) === "active") ?? [];
   return (
     <Box title={t("home.sharingTitle")}>
@@ -111,8 +114,8 @@ function Sharing() {
       </ul>
       {consents.data?.stale === false && (
         <div className="v-actions">
-          <Go to="/consents/new">{t("home.share")}</Go>
-          {live.length > 0 && (
+          {may("grant") && <Go to="/consents/new">{t("home.share")}</Go>}
+          {live.length > 0 && may("revoke") && (
             <Go secondary to="/consents/stop">
               {t("home.stopAll")}
             </Go>

@@ -39,7 +39,7 @@ export function Less({ old, intent, onDone, onCancel }: Props) {
   if (checked !== null) {
     return (
       <Signing
-        intent={intent(checked, say.words(checked, names, subject.custodianName))}
+        intent={intent(checked, say.words(checked, names, subject))}
         onCancel={() => setChecked(null)}
         onDone={onDone}
       >

@@ -3,8 +3,9 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
 import type { Delegation } from "../api/wire.ts";
+import { Hand } from "../app/give";
 import { useNow } from "../app/now";
-import { Box, Code, Fault, Problems, Rows, save, Title, Wait } from "../app/parts";
+import { Box, Code, Fault, Go, Problems, Rows, save, Title, Wait } from "../app/parts";
 import { timeOf } from "../app/systems";
 import { useMe, useRefresh, useSubject, useVolens } from "../app/wallet";
 import type { Scope } from "../core/types.ts";
@@ -17,7 +18,7 @@ type Doing = { at: "list" } | { at: "add" } | { at: "end"; seq: string };
 /** People lists who may act for the person, and names or ends them. */
 export default function People() {
   const { t } = useTranslation();
-  const { handle } = useSubject();
+  const { handle, delegation } = useSubject();
   const me = useMe();
   const refresh = useRefresh();
   const [doing, setDoing] = useState<Doing>({ at: "list" });
@@ -58,10 +59,18 @@ export default function People() {
       {me.data?.delegations.map((d) => (
         <Person delegation={d} key={d.seq} onEnd={() => setDoing({ at: "end", seq: d.seq })} />
       ))}
-      {me.data !== undefined && (
-        <Button onClick={() => setDoing({ at: "add" })} type="button">
-          {t("people.add")}
-        </Button>
+      {me.data !== undefined && delegation === undefined && (
+        <>
+          <Button onClick={() => setDoing({ at: "add" })} type="button">
+            {t("people.add")}
+          </Button>
+          <Box title={t("guardians.title")}>
+            <p>{t("guardians.what")}</p>
+            <Go secondary to="/guardians">
+              {t("guardians.title")}
+            </Go>
+          </Box>
+        </>
       )}
     </>
   );
@@ -155,6 +164,7 @@ function Add({ onDone, onCancel }: { onDone: () => Promise<void>; onCancel: () =
     >
       {problem !== null && <Problems list={[{ id: problem, text: t(problem === "address" ? "people.addAddressWrong" : "people.addScope") }]} />}
       <Title>{t("people.addTitle")}</Title>
+      <Hand code={`${window.location.origin}/helping#${handle}`} label={t("guardians.number")} text={handle} />
       <TextInput
         autoComplete="off"
         code

@@ -5,8 +5,9 @@ import { Link } from "wouter";
 
 import type { Intent } from "../api/volens.ts";
 import type { Asked } from "../api/wire.ts";
-import { Back, Box, Fault, Go, Title, Wait } from "../app/parts";
-import { useMembers, useNames, useRefresh, useRequests, useSubject } from "../app/wallet";
+import { Done } from "../app/Done";
+import { Back, Box, Fault, Title, Wait } from "../app/parts";
+import { useMay, useMembers, useNames, useRefresh, useRequests, useSubject } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 import { Less } from "./Less";
 import { Signing } from "./Signing";
@@ -57,6 +58,7 @@ function Request({ asked }: { asked: Asked }) {
   const names = useNames();
   const members = useMembers();
   const refresh = useRefresh();
+  const may = useMay();
   const [answer, setAnswer] = useState<Answer | null>(null);
   const [done, setDone] = useState<Answer | null>(null);
   const who = names(asked.member);
@@ -66,15 +68,7 @@ function Request({ asked }: { asked: Asked }) {
     await refresh();
   };
   if (done !== null) {
-    return (
-      <>
-        <Title>{t(done === "decline" ? "ask.declined" : "ask.accepted", { who })}</Title>
-        <Box mood="good">
-          <p>✓ {t("consent.receiptProved")}</p>
-        </Box>
-        <Go to="/consents">{t("nav.consents")}</Go>
-      </>
-    );
+    return <Done link={t("nav.consents")} title={t(done === "decline" ? "ask.declined" : "ask.accepted", { who })} to="/consents" />;
   }
   const cancel = () => setAnswer(null);
   const { handle } = subject;
@@ -96,7 +90,8 @@ function Request({ asked }: { asked: Asked }) {
           </blockquote>
           <h2 className="nhsuk-heading-m">{t("ask.meansTitle")}</h2>
           <Terms consent={asked.consent} />
-          <div className="v-actions">
+          {!may("grant") && <p>{t("acting.only")}</p>}
+          <div className="v-actions" hidden={!may("grant")}>
             <Button onClick={() => setAnswer("accept")} type="button">
               {t("ask.accept")}
             </Button>

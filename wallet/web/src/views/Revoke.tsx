@@ -3,10 +3,11 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 
 import type { ConsentEntry } from "../api/wire.ts";
+import { Done } from "../app/Done";
 import { useNow } from "../app/now";
-import { Box, Fault, Go, Title, Wait } from "../app/parts";
+import { Box, Fault, Title, Wait } from "../app/parts";
 import { inForce, plainOf } from "../app/systems";
-import { useConsents, useRefresh, useSubject, useUses } from "../app/wallet";
+import { useConsents, useMay, useRefresh, useSubject, useUses } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 import { Signing } from "./Signing";
 import { useWho } from "./Terms";
@@ -22,20 +23,15 @@ export default function Revoke({ seq }: { seq?: string }) {
   const consents = useConsents();
   const [done, setDone] = useState<string | null>(null);
   const now = useNow();
+  const may = useMay();
   if (consents.isPending) return <Wait />;
-  if (consents.isError) return <Fault error={consents.error} />;
-  const live = consents.data.consents.filter((c) => ["active", "future"].includes(inForce(c, now)));
-  const one = consents.data.consents.find((c) => c.seq === seq);
+  const blind = seq === undefined && !may("view"); // she may end what she may not see
+  if (consents.isError && !blind) return <Fault error={consents.error} />;
+  const list = consents.data?.consents ?? [];
+  const live = list.filter((c) => ["active", "future"].includes(inForce(c, now)));
+  const one = list.find((c) => c.seq === seq);
   if (done !== null) {
-    return (
-      <>
-        <Title>{done}</Title>
-        <Box mood="good">
-          <p>✓ {t("consent.receiptProved")}</p>
-        </Box>
-        <Go to="/consents">{t("nav.consents")}</Go>
-      </>
-    );
+    return <Done link={t("nav.consents")} title={done} to="/consents" />;
   }
   const finish = (text: string) => async () => {
     setDone(text);
@@ -46,7 +42,7 @@ export default function Revoke({ seq }: { seq?: string }) {
     return (
       <>
         <Title>{t("revoke.allTitle")}</Title>
-        {live.length === 0 ? (
+        {live.length === 0 && !blind ? (
           <p>{t("revoke.nothing")}</p>
         ) : (
           <Signing

@@ -1,12 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Button, Checkboxes, Select } from "nhsuk-react-components";
-import { useState, type ReactNode } from "react";
+import { use, useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import { Box, Code, Copy, Fault, Go, Rows, save, Title, Wait } from "../app/parts";
-import { useDevice, useVolens } from "../app/wallet";
+import { Hand } from "../app/give";
+import { Box, Code, Copy, Fold, Go, Rows, save, Title } from "../app/parts";
+import { SubjectContext, useDevice, useVolens } from "../app/wallet";
 import { chooseLanguage, isLanguage, languages } from "../i18n";
 import { noticesWanted, wantNotices } from "../app/notices";
+import { useWork, type Work } from "../app/work";
+import { Restore } from "./Restore";
 import { Forget, PasswordField } from "./Unlock";
 
 /** Settings of this device. Nothing of it leaves the device. */
@@ -30,6 +33,7 @@ export default function Settings() {
       <Keys />
       <Backup />
       <Password />
+      <EraseRecord />
       <Box title={t("settings.remove")}>
         <p>{t("unlock.forgotWhat")}</p>
         <Forget />
@@ -90,38 +94,22 @@ function Lock() {
   );
 }
 
-/** useWork runs something that may fail, and says when it is done. */
-function useWork(): { busy: boolean; done: boolean; run: (work: () => Promise<void>) => Promise<void>; shown: ReactNode } {
+/** Saved shows how it went, in this page's words. */
+function Saved({ work }: { work: Work }) {
   const { t } = useTranslation();
-  const [busy, setBusy] = useState(false);
-  const [done, setDone] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const run = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setDone(false);
-    setError(null);
-    try {
-      await work();
-      setDone(true);
-    } catch (e) {
-      setError(e);
-    }
-    setBusy(false);
-  };
-  const shown = (
+  return (
     <>
-      {error !== null && <Fault error={error} />}
-      {busy && <Wait>{t("app.working")}</Wait>}
-      <p aria-live="polite">{done && <>✓ {t("settings.saved")}</>}</p>
+      {work.shown}
+      <p aria-live="polite">{work.done && <>✓ {t("settings.saved")}</>}</p>
     </>
   );
-  return { busy, done, run, shown };
 }
 
 function DeviceLock() {
   const { t } = useTranslation();
   const { volens, standing, look } = useDevice();
-  const { busy, run, shown } = useWork();
+  const work = useWork();
+  const { busy, run } = work;
   const [password, setPassword] = useState("");
   const on = standing.status.passkey;
   const change = () =>
@@ -132,7 +120,7 @@ function DeviceLock() {
     });
   return (
     <Box title={t("settings.device")}>
-      {shown}
+      <Saved work={work} />
       {!on && <PasswordField autoComplete="current-password" id="device-password" label={t("password.label")} onValue={setPassword} value={password} />}
       <Button disabled={busy} onClick={change} secondary type="button">
         {t(on ? "settings.deviceOff" : "settings.deviceOn")}
@@ -154,7 +142,7 @@ function Keys() {
     <Box title={t("settings.keys")}>
       {standing.subjects.map((s) => (
         <div key={s.handle}>
-          <h3 className="nhsuk-heading-s">{s.custodianName}</h3>
+          <h3 className="nhsuk-heading-s">{s.delegation === undefined ? s.custodianName : t("acting.record", { name: s.label, custodian: s.custodianName })}</h3>
           <Rows
             rows={[
               [t("enrol.handle"), <Code key="h">{s.handle}</Code>],
@@ -162,8 +150,13 @@ function Keys() {
               [t("enrol.server"), <Code key="g">{s.gateway}</Code>],
             ]}
           />
-          <p>{t("settings.reminderWhat")}</p>
-          {reminder[s.handle] === undefined ? (
+          {s.delegation === undefined && s.erased === undefined && (
+            <Fold title={t("guardians.number")}>
+              <Hand code={`${window.location.origin}/helping#${s.handle}`} label={t("guardians.number")} text={s.handle} />
+            </Fold>
+          )}
+          {s.delegation === undefined && <p>{t("settings.reminderWhat")}</p>}
+          {s.delegation !== undefined ? null : reminder[s.handle] === undefined ? (
             <Button onClick={() => show(s.handle)} secondary small type="button">
               {t("settings.reminder")}
               <span className="nhsuk-u-visually-hidden">: {s.custodianName}</span>
@@ -187,14 +180,19 @@ function Keys() {
 function Backup() {
   const { t } = useTranslation();
   const { vault } = useVolens();
-  const { busy, run, shown } = useWork();
+  const work = useWork();
+  const { busy, run } = work;
   return (
     <Box title={t("settings.backup")}>
       <p>{t("settings.backupWhat")}</p>
-      {shown}
+      <Saved work={work} />
       <Button disabled={busy} onClick={() => run(async () => save("volens-wallet.json", "application/json", await vault.backup()))} secondary type="button">
         {t("settings.backupSave")}
       </Button>
+      <Fold title={t("restore.settings")}>
+        <p>{t("restore.replaces")}</p>
+        <Restore replace />
+      </Fold>
     </Box>
   );
 }
@@ -202,12 +200,13 @@ function Backup() {
 function Password() {
   const { t } = useTranslation();
   const { vault } = useVolens();
-  const { busy, done, run, shown } = useWork();
+  const work = useWork();
+  const { busy, done, run } = work;
   const [old, setOld] = useState("");
   const [next, setNext] = useState("");
   return (
     <Box title={t("settings.password")}>
-      {shown}
+      <Saved work={work} />
       {done ? null : (
         <form
           className="v-form"
@@ -228,6 +227,21 @@ function Password() {
           </Button>
         </form>
       )}
+    </Box>
+  );
+}
+
+/** EraseRecord leads to the end of the record that the pages are about. */
+function EraseRecord() {
+  const { t } = useTranslation();
+  const subject = use(SubjectContext);
+  if (subject === null || subject.delegation !== undefined || subject.erased !== undefined) return null;
+  return (
+    <Box title={t("erase.title")}>
+      <p>{t("erase.what", { custodian: subject.custodianName })}</p>
+      <Go secondary to="/erase">
+        {t("erase.open")}
+      </Go>
     </Box>
   );
 }

@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 
 import type { Draft, Field, Intent, Signed } from "../api/volens.ts";
 import { useSay } from "../app/Live";
-import { Box, Code, Fault, Fold, Wait } from "../app/parts";
+import { Box, Code, Fault, Fold, Problems, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { useVolens } from "../app/wallet";
 import { useFormat } from "../i18n/format";
@@ -16,6 +16,8 @@ interface Props {
   label?: string;
   /** What is signed takes something away: the button warns. */
   warning?: boolean;
+  /** What has to be done before she can sign, and where. */
+  hold?: { id: string; text: string } | undefined;
   children?: ReactNode;
 }
 
@@ -26,13 +28,14 @@ export function Signing(props: Props) {
   return <One {...props} key={wanted} wanted={wanted} />;
 }
 
-function One({ wanted, onDone, onCancel, label, warning, children }: Props & { wanted: string }) {
+function One({ wanted, onDone, onCancel, label, warning, hold, children }: Props & { wanted: string }) {
   const { t } = useTranslation();
   const { wallet } = useVolens();
   const say = useSay();
   const [draft, setDraft] = useState<Draft | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const [held, setHeld] = useState<readonly { id: string; text: string }[]>([]);
   useEffect(() => {
     let live = true;
     let id: string | null = null;
@@ -50,11 +53,13 @@ function One({ wanted, onDone, onCancel, label, warning, children }: Props & { w
     };
   }, [wallet, wanted]);
   const sign = async (d: Draft) => {
+    setHeld(hold === undefined ? [] : [hold]);
+    if (hold !== undefined) return;
     setBusy(true);
     setError(null);
     try {
       const signed = await wallet.sign(d.id);
-      say(t("consent.receiptProved"));
+      say(t(signed.file === undefined ? "consent.receiptProved" : "sign.onlyFile"));
       await onDone(signed);
     } catch (e) {
       setError(e);
@@ -65,6 +70,7 @@ function One({ wanted, onDone, onCancel, label, warning, children }: Props & { w
   return (
     <>
       {error !== null && <Fault error={error} />}
+      <Problems list={held} />
       {children}
       {draft === null && error === null && <Wait />}
       {draft !== null && <Shown draft={draft} />}

@@ -6,6 +6,7 @@ import { useSearch } from "wouter";
 import { codeOf } from "../app/fault";
 import { Fault, Go, Problems, Title, Wait } from "../app/parts";
 import { useDevice } from "../app/wallet";
+import { Restore } from "./Restore";
 import { PasswordField } from "./Unlock";
 
 const shortest = 10;
@@ -17,7 +18,8 @@ type Problem = { field: "words" | "password" | "password2"; text: string };
 export default function Start() {
   const { t } = useTranslation();
   const { volens, look } = useDevice();
-  const old = useSearch() === "words";
+  const way = useSearch();
+  const old = way === "words";
   const [words, setWords] = useState("");
   const [one, setOne] = useState("");
   const [two, setTwo] = useState("");
@@ -44,6 +46,14 @@ export default function Start() {
       setBusy(false);
     }
   };
+  if (way === "file") {
+    return (
+      <div className="v-form">
+        <Title>{t("restore.title")}</Title>
+        <Restore />
+      </div>
+    );
+  }
   return (
     <div className="v-form">
       <Problems list={problems.map((p) => ({ id: p.field, text: p.text }))} />
@@ -88,13 +98,16 @@ export default function Start() {
         </Button>
         {busy && <Wait>{t("password.making")}</Wait>}
       </form>
-      {!old && (
-        <p>
+      <div className="v-actions">
+        {!old && (
           <Go secondary to="/start?words">
             {t("welcome.import")}
           </Go>
-        </p>
-      )}
+        )}
+        <Go secondary to="/start?file">
+          {t("restore.open")}
+        </Go>
+      </div>
     </div>
   );
 }

@@ -2,44 +2,33 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button, PasswordInput } from 'nhsuk-react-components';
 
-import { Fault, Fold, Title, Wait } from '../app/parts';
+import { Fold, Title } from '../app/parts';
 import { useDevice } from '../app/wallet';
+import { useWork } from '../app/work';
 
 /** Unlock opens the wallet of this device with its password. */
 export function Unlock() {
   const { t } = useTranslation();
   const { volens, standing } = useDevice();
   const [password, setPassword] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const open = async (work: () => Promise<void>) => {
-    setBusy(true);
-    setError(null);
-    try {
-      await work();
-    } catch (e) {
-      setError(e);
-      setBusy(false);
-    }
-  };
+  const { busy, run, shown } = useWork(t('unlock.opening'));
   return (
     <div className="v-form">
-      {error !== null && <Fault error={error} />}
       <Title>{t('unlock.title')}</Title>
       <form
         onSubmit={(e) => {
           e.preventDefault();
-          void open(() => volens.vault.unlock(password));
+          void run(() => volens.vault.unlock(password));
         }}
       >
         <PasswordField autoComplete="current-password" hint={t('unlock.what')} id="password" label={t('password.label')} onValue={setPassword} value={password} />
         <Button aria-disabled={busy} disabled={busy} type="submit">
           {t('unlock.go')}
         </Button>
-        {busy && <Wait>{t('unlock.opening')}</Wait>}
+        {shown}
       </form>
       {standing.status.passkey && (
-        <Button disabled={busy} onClick={() => open(() => volens.vault.unlockWithPasskey())} secondary type="button">
+        <Button disabled={busy} onClick={() => run(() => volens.vault.unlockWithPasskey())} secondary type="button">
           {t('unlock.device')}
         </Button>
       )}

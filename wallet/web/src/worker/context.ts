@@ -133,7 +133,7 @@ export class Context {
 }
 
 /** trusted runs a check; whatever it refuses becomes an error that the person is told of. */
-export function trusted<T>(code: "roster" | "receipt" | "proof" | "pinned" | "invitation" | "draft", check: () => T): T {
+export function trusted<T>(code: "roster" | "receipt" | "proof" | "pinned" | "invitation" | "recovery" | "draft", check: () => T): T {
   try {
     return check();
   } catch (error) {

@@ -14,6 +14,8 @@ import { Drafts } from "./drafts.ts";
 import { adopt, delegationFile, readInvitation, reminder, takeDelegation } from "./enrol.ts";
 import { Follower } from "./follow.ts";
 import { organisation } from "./organisation.ts";
+import { receiptText } from "./papers.ts";
+import { guardiansFile, helping, recovery } from "./recover.ts";
 import { UsesService } from "./uses.ts";
 
 /** What the core stands on. */
@@ -83,7 +85,7 @@ export function createCore(env: Environment): Core {
       setAutoLock: (minutes) => safe.setAutoLock(minutes),
       touch: async () => safe.touch(),
       backup: () => safe.backup(),
-      restore: (file, password) => safe.restore(file, password),
+      restore: (file, password, replace) => safe.restore(file, password, replace),
       suggest: async (prefix) => safe.suggest(prefix),
       destroy: () => safe.destroy(),
     },
@@ -93,6 +95,8 @@ export function createCore(env: Environment): Core {
       add: (password, id, salt, secret) => safe.addPasskey(password, id, salt, secret),
     },
     wallet: wallet(cx, drafts),
+    helping: helping(cx),
+    recovery: recovery(cx),
     uses: {
       sync: (handle) => uses.sync(handle),
       last: async (handle) => uses.last(handle),
@@ -139,9 +143,12 @@ function infoOf(cx: Context, s: Subject): SubjectInfo {
     here: s.gateway === cx.http.origin, address: addressOf(cx.safe.keys().key(s.handle, s.generation)), seq: s.seq,
   };
   if (s.delegation !== undefined) {
-    const { kind, scope, period, majority } = s.delegation;
+    const { seq, kind, scope, period, majority } = s.delegation;
     const ends = [period.end, majority].filter((t) => t !== "0").sort((a, b) => Number(a) - Number(b))[0] ?? "0";
-    info.delegation = { kind, scope, ends };
+    info.delegation = { seq, kind, scope, ends };
+  }
+  if (s.erased !== undefined) {
+    info.erased = s.erased;
   }
   return info;
 }
@@ -158,6 +165,11 @@ function wallet(cx: Context, drafts: Drafts): Wallet {
     takeDelegation: async (file, label) => infoOf(cx, await takeDelegation(cx, file, label)),
     addressFor: async (handle) => cx.safe.keys().address(handle, 0),
     delegationFile: async (handle, delegation) => delegationFile(cx, cx.subject(handle), delegation),
+    guardians: async (handle) => {
+      const { guardians: g } = cx.subject(handle);
+      return g === undefined ? undefined : { guardians: g.set.addresses.map((address, i) => ({ address, name: g.names[i] ?? "" })), threshold: Number(g.set.threshold) };
+    },
+    guardiansFile: async (handle) => guardiansFile(cx, cx.subject(handle)),
     reminder: async (handle) => reminder(cx, cx.subject(handle)),
     rename: (handle, label) => change(handle, (s) => {
       s.label = label;
@@ -176,6 +188,7 @@ function wallet(cx: Context, drafts: Drafts): Wallet {
     consents: (handle) => consents(cx, cx.subject(handle)),
     requests: async (handle) => (await cx.as<{ requests: Asked[] }>(cx.subject(handle), "/v1/me/requests")).requests,
     preview: (handle, what) => cx.as<Access>(cx.subject(handle), "/v1/me/preview", what),
+    consentReceipt: async (handle, seq) => receiptText(cx, cx.subject(handle), seq),
     kept: async (handle) => cx.subject(handle).records,
     members: async () => {
       const info = await cx.ledgerInfo();

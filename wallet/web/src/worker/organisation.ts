@@ -2,7 +2,7 @@
 import { fail } from "../api/error.ts";
 import type { Call } from "../api/http.ts";
 import type { CheckpointView, Organisation } from "../api/volens.ts";
-import type { Access, Asked, AskedFor, ConsentEntry, Enrolled, Session } from "../api/wire.ts";
+import type { Access, Asked, AskedFor, ConsentEntry, Enrolled, Session, Subject } from "../api/wire.ts";
 import { fromBase64, fromHex, toHex } from "../core/bytes.ts";
 import { checkGrown } from "../core/grown.ts";
 import { formatInvitation } from "../core/invitation.ts";
@@ -91,7 +91,13 @@ export function organisation(cx: Context): Organisation & { clear(): void } {
     askedFor: (before) => call<AskedFor>("/v1/requests/search", { before, limit: 20 }, true),
     openSubject: (localId, days) => enrolled("/v1/custodian/subjects", days === undefined ? { localId } : { localId, days }),
     newCode: (query) => enrolled("/v1/custodian/subjects/code", query),
-    findSubject: (query) => call("/v1/custodian/subjects/search", query, true),
+    async findSubject(query) {
+      const found = await call<Subject>("/v1/custodian/subjects/search", query, true);
+      const { id, genesis, key, usesKey } = await cx.ledgerInfo();
+      const { handle, seq, prev } = found;
+      const init = trusted("roster", () => messageOf(genesis as unknown as Value));
+      return { ...found, place: formatInvitation({ server: cx.http.origin, handle, seq, prev, ledger: id, genesis: commitment("Init", init.body), key, usesKey }) };
+    },
     pseudonym: async (query, member) => (await call<{ pseudonym: string }>("/v1/custodian/pseudonyms", { ...query, member }, true)).pseudonym,
     importConsents: (text) => importConsents(text, (path, body) => call(path, body, true)),
     attest: (query, consent, evidence) => call<ConsentEntry>("/v1/custodian/attest", { ...query, consent, evidence }),

@@ -2,17 +2,18 @@ import { Button, Select, TextInput } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 
-import type { Imported } from "../../api/volens.ts";
-import type { ConsentEntry, Enrolled, Subject } from "../../api/wire.ts";
+import type { Found, Imported } from "../../api/volens.ts";
+import type { ConsentEntry, Enrolled } from "../../api/wire.ts";
+import { FileField } from "../../app/give";
 import { useNow } from "../../app/now";
+import { QR } from "../../app/QR";
 import { Box, Code, Copy, Rows } from "../../app/parts";
 import { termsOf } from "../../app/systems";
 import { useMembers, useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
 import { after, Kinds, Until } from "../fields";
 import { Desk } from "./Desk";
-import { FileField, PurposeSelect, useTask } from "./parts";
-import { QR } from "./QR";
+import { PurposeSelect, useTask } from "./parts";
 
 /** CustodianConsole is where a hospital opens records for patients' wallets, and enters consents that came on paper. */
 export default function CustodianConsole() {
@@ -97,7 +98,7 @@ function Links({ localId }: { localId: string }) {
   const { organisation } = useVolens();
   const members = useMembers();
   const [member, setMember] = useState("");
-  const found = useTask<Subject>();
+  const found = useTask<Found>();
   const name = useTask<string>();
   return (
     <Box title={t("desk.links")}>
@@ -112,6 +113,12 @@ function Links({ localId }: { localId: string }) {
             rows={[
               [t("enrol.handle"), <Code key="h">{found.value.handle}</Code>],
               [t("desk.state"), t(`desk.states.${found.value.state}`)],
+              ["active", "recovering"].includes(found.value.state) && [
+                t("desk.place"),
+                <span key="p">
+                  <Code>{found.value.place}</Code> <Copy text={found.value.place} />
+                </span>,
+              ],
             ]}
           />
         )}

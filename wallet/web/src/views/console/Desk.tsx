@@ -3,10 +3,10 @@ import { Button } from "nhsuk-react-components";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
+import { FileField } from "../../app/give";
 import { Box, Code, Fault, Title, Wait } from "../../app/parts";
 import { useDevice } from "../../app/wallet";
 import { PasswordField } from "../Unlock";
-import { FileField } from "./parts";
 
 /** Who is signed in for an organisation. */
 export interface Session {

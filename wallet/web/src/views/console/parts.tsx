@@ -49,28 +49,3 @@ export function useTask<T>(): { value: T | null; busy: boolean; run: (work: () =
   );
   return { value, busy, run, shown };
 }
-
-/** FileField reads a file on this device. It is the browser's own field: it needs no script and speaks the person's language. */
-export function FileField({ id, label, hint, onFile }: { id: string; label: string; hint: string; onFile: (file: File) => void }) {
-  return (
-    <div className="nhsuk-form-group">
-      <label className="nhsuk-label" htmlFor={id}>
-        {label}
-      </label>
-      <div className="nhsuk-hint" id={`${id}--hint`}>
-        {hint}
-      </div>
-      <input
-        aria-describedby={`${id}--hint`}
-        className="nhsuk-file-upload"
-        id={id}
-        name={id}
-        onChange={(e) => {
-          const file = e.currentTarget.files?.[0];
-          if (file !== undefined) onFile(file);
-        }}
-        type="file"
-      />
-    </div>
-  );
-}
