@@ -22,7 +22,7 @@ export default function Enrol() {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const finish = async () => {
-    window.history.replaceState(null, "", "/enrol"); // the code is spent; it need not stay in the address
+    window.history.replaceState(null, "", window.location.pathname); // the code is spent; it need not stay in the address
     const known = await volens.wallet.subjects();
     setStep({ at: "done", custodian: known.at(-1)?.custodianName ?? "" });
   };
