@@ -4,8 +4,9 @@
  */
 import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
 import type {
-  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUse, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, Subject, SubjectQuery,
+  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUse, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, SharedDocument, Subject, SubjectQuery,
 } from "./wire.ts";
+import type { Certificate } from "../papers/certificate.ts";
 
 /** What went wrong, for the views to put into words: translate by code, never show detail alone. */
 export type ErrorCode =
@@ -14,7 +15,7 @@ export type ErrorCode =
   // trust: stop and tell the person
   | "pinned" | "fork" | "rollback" | "proof" | "receipt" | "roster" | "text"
   // input
-  | "invitation" | "other-gateway" | "key" | "draft" | "subject" | "recovery"
+  | "invitation" | "other-gateway" | "key" | "draft" | "subject" | "recovery" | "certificate"
   // the way to the gateway
   | "offline" | "cancelled"
   // the gateway's own codes (gateway/api/problem.go)
@@ -221,6 +222,38 @@ export interface RecoveryState {
   deadline?: Millis;
 }
 
+/** A health certificate that this device keeps, or the several of one file. */
+export interface PaperInfo {
+  id: Hash;
+  text: string;
+  added: Millis;
+  certificates: Certificate[];
+}
+
+/** What a person puts down at her custodian's gateway, to be shared under her consents. */
+export interface Putting {
+  title: string;
+  contentType: string;
+  /** Base64. */
+  data: string;
+  /** Only consents that reach restricted data reach it. */
+  secret: boolean;
+}
+
+/** Health certificates, and documents that are put down to be shared. */
+export interface Papers {
+  /** list judges each anew, against the trust list of the gateway or the last one that was seen. */
+  list(): Promise<PaperInfo[]>;
+  /** read judges a text without keeping it; "certificate" when it is none. */
+  read(text: string): Promise<Certificate[]>;
+  keep(text: string): Promise<void>;
+  remove(id: Hash): Promise<void>;
+  /** shared lists what is at the gateway; put and take are done when the gateway has it on disk. */
+  shared(handle: Handle): Promise<SharedDocument[]>;
+  put(handle: Handle, what: Putting): Promise<SharedDocument>;
+  take(handle: Handle, id: Hash): Promise<SharedDocument[]>;
+}
+
 /** What a person does for others. */
 export interface Helping {
   people(): Promise<HelpedPerson[]>;
@@ -411,6 +444,7 @@ export interface Volens {
   wallet: Wallet;
   helping: Helping;
   recovery: Recovery;
+  papers: Papers;
   uses: Uses;
   organisation: Organisation;
   /** listen calls back for every event until the returned function is called. */

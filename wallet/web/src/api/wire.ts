@@ -284,6 +284,20 @@ export interface Replay {
   detail?: string;
 }
 
+/** A document that is down at the gateway, named by the SHA-256 of its bytes. */
+export interface SharedDocument {
+  id: Hash;
+  title?: string;
+  contentType: string;
+  /** hcert or smart-health-card, when it is one. */
+  format?: string;
+  type?: Coding;
+  confidentiality: string;
+  size: number;
+  time: Millis;
+  verification: string;
+}
+
 export interface Notice {
   kind: "use" | "ledger";
   seq: Uint64;

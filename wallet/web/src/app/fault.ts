@@ -9,6 +9,7 @@ const sentences: Partial<Record<ErrorCode, string>> = {
   conflict: "conflict",
   "too-early": "tooEarly",
   recovery: "recovery",
+  certificate: "certificate",
   unauthenticated: "unauthenticated",
   locked: "unauthenticated",
   unauthorized: "unauthorized",

@@ -158,7 +158,7 @@ export interface Sentence {
   text: string;
 }
 
-export type UseKind = "decision" | "read" | "export" | "replay" | "enrolment" | "request";
+export type UseKind = "decision" | "read" | "export" | "replay" | "enrolment" | "request" | "deposit" | "removal";
 
 /** One use of the person's data, opened. Members that are absent are empty. */
 export interface Use {

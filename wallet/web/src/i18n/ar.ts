@@ -1,4 +1,5 @@
 import type { Words } from ".";
+import { health } from "./health.ar";
 import { records } from "./records.ar";
 
 /** Arabic, written from right to left. Plurals: zero, one, two, few, many, other. */
@@ -77,6 +78,7 @@ export const ar: Words = {
     elsewhere: "هذه الدعوة من مستشفى آخر. افتح التطبيق على العنوان المذكور فيها.",
     key: "لا يستطيع التطبيق استخدام هذا المفتاح.",
     recovery: "هذا الملف لا يناسب. هو لشخص آخر أو لمحاولة أخرى، أو غيّره أحد.",
+    certificate: "هذه ليست شهادة صحية يستطيع التطبيق قراءتها.",
     tooEarly: "ما زال الوقت مبكراً لهذا. لم يتغير شيء.",
     unsupported: "هذا الجهاز لا يستطيع فعل هذا.",
     corrupt: "ما حفظه هذا الجهاز تالف. أزل المحفظة ثم استعدها بكلماتك الـ24.",
@@ -367,7 +369,11 @@ export const ar: Words = {
     replay: "تحقق مرة أخرى",
     enrolment: "رُبط",
     request: "سألك",
+    deposit: "وُضع",
+    removal: "أُخذ",
     kinds: {
+      deposit: "وضعت مستنداً في مستشفاك.",
+      removal: "أخذت مستنداً من مستشفاك.",
       read: "اطّلع على موافقاتك أو على هذه القائمة.",
       export: "حفظ هذه القائمة كملف.",
       replay: "تحقق مدقق من رد مرة أخرى.",
@@ -796,4 +802,5 @@ export const ar: Words = {
     ledger: "تغيرت موافقاتك.",
   },
   ...records,
+  health,
 };

@@ -1,3 +1,4 @@
+import { health } from './health.en';
 import { records } from './records.en';
 
 /** The words of the app. English is the source: its keys are the keys of every other language. Sentences are short, and
@@ -78,6 +79,7 @@ export const en = {
     key: 'This is not a key that the app can use.',
     unsupported: 'This device cannot do this.',
     recovery: 'This file does not fit. It is for another person or another try, or somebody changed it.',
+    certificate: 'This is not a health certificate that the app can read.',
     tooEarly: 'It is too early for this. Nothing was changed.',
     corrupt: 'What this device kept is damaged. Remove the wallet and bring it back with your 24 words.',
     other: 'This did not work. Nothing was changed. Try again.',
@@ -344,7 +346,11 @@ export const en = {
     replay: 'Checked again',
     enrolment: 'Linked',
     request: 'Asked you',
+    deposit: 'Put down',
+    removal: 'Taken away',
     kinds: {
+      deposit: 'You put a document at your hospital.',
+      removal: 'You took a document away from your hospital.',
       read: 'Looked at your consents or at this list.',
       export: 'Saved this list as a file.',
       replay: 'An auditor checked an answer again.',
@@ -750,4 +756,5 @@ export const en = {
     ledger: 'Your consents changed.',
   },
   ...records,
+  health,
 };

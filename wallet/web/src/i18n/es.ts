@@ -1,4 +1,5 @@
 import type { Words } from ".";
+import { health } from "./health.es";
 import { records } from "./records.es";
 
 /** Spanish. Plurals: one, many (millions), other. */
@@ -77,6 +78,7 @@ export const es: Words = {
     elsewhere: "Esta invitación es de otro hospital. Abra la aplicación en la dirección que indica.",
     key: "La aplicación no puede usar esta clave.",
     recovery: "Este archivo no encaja. Es de otra persona o de otro intento, o alguien lo cambió.",
+    certificate: "Esto no es un certificado de salud que la aplicación pueda leer.",
     tooEarly: "Es demasiado pronto para esto. No ha cambiado nada.",
     unsupported: "Este aparato no puede hacer esto.",
     corrupt: "Lo que guardó este aparato está dañado. Quite la cartera y recupérela con sus 24 palabras.",
@@ -350,7 +352,11 @@ export const es: Words = {
     replay: "Comprobado otra vez",
     enrolment: "Unido",
     request: "Le pidió",
+    deposit: "Puesto",
+    removal: "Retirado",
     kinds: {
+      deposit: "Puso un documento en su hospital.",
+      removal: "Retiró un documento de su hospital.",
       read: "Miró sus permisos o esta lista.",
       export: "Guardó esta lista en un archivo.",
       replay: "Un auditor comprobó otra vez una respuesta.",
@@ -758,4 +764,5 @@ export const es: Words = {
     ledger: "Sus permisos han cambiado.",
   },
   ...records,
+  health,
 };

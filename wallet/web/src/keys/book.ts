@@ -69,6 +69,12 @@ export interface MemberKey {
   jwt?: { alg: Alg; public: Public };
 }
 
+/** A health certificate, as its text. Whether it is true is judged anew each time. */
+export interface Paper {
+  text: string;
+  added: Millis;
+}
+
 /** The content of a vault. */
 export interface Content {
   version: 1;
@@ -80,11 +86,14 @@ export interface Content {
   memberKeys: MemberKey[];
   helped: Helped[];
   attempts: Attempt[];
+  papers: Paper[];
+  /** The last list of trusted signers that the gateway served, so that certificates are judged offline too. */
+  trust?: unknown;
   /** Last checkpoints that an auditor saw, by origin. */
   checkpoints: Record<string, Mark>;
 }
 
 /** emptyContent is that of a new vault. */
 export function emptyContent(): Content {
-  return { version: 1, phraseSeen: true, autoLockMinutes: 10, ledgers: [], subjects: [], memberKeys: [], helped: [], attempts: [], checkpoints: {} };
+  return { version: 1, phraseSeen: true, autoLockMinutes: 10, ledgers: [], subjects: [], memberKeys: [], helped: [], attempts: [], papers: [], checkpoints: {} };
 }

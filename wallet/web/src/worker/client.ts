@@ -81,7 +81,7 @@ export function connect(start: () => Worker, storage: Pick<Storage, "get">): Vol
     },
   });
   return {
-    vault, wallet: part("wallet"), helping: part("helping"), recovery: part("recovery"), uses: part("uses"), organisation: part("organisation"),
+    vault, wallet: part("wallet"), helping: part("helping"), recovery: part("recovery"), papers: part("papers"), uses: part("uses"), organisation: part("organisation"),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -14,7 +14,8 @@ import { Drafts } from "./drafts.ts";
 import { adopt, delegationFile, readInvitation, reminder, takeDelegation } from "./enrol.ts";
 import { Follower } from "./follow.ts";
 import { organisation } from "./organisation.ts";
-import { receiptText } from "./papers.ts";
+import { papers } from "./papers.ts";
+import { receiptText } from "./receipt.ts";
 import { guardiansFile, helping, recovery } from "./recover.ts";
 import { UsesService } from "./uses.ts";
 
@@ -97,6 +98,7 @@ export function createCore(env: Environment): Core {
     wallet: wallet(cx, drafts),
     helping: helping(cx),
     recovery: recovery(cx),
+    papers: papers(cx),
     uses: {
       sync: (handle) => uses.sync(handle),
       last: async (handle) => uses.last(handle),
