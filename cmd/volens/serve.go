@@ -34,6 +34,7 @@ type serving struct {
 	genesis, custodian, key string
 	ledger, profile         string
 	backups, logForm        string
+	trust                   []string
 	started                 func(context.Context, *node.Node) error // nil: there is nothing more to start
 }
 
@@ -73,6 +74,7 @@ there while the node goes on serving.`,
 	f.StringVar(&s.fhir, "fhir-version", string(minimise.R4), "release of the custodian's records: R4 or R5")
 	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
 	f.StringVar(&s.cfg.Jurisdiction, "jurisdiction", "", "ISO 3166 code of the law under which the custodian keeps its records; receipts name it")
+	f.StringArrayVar(&s.trust, "trust", nil, trustUsage)
 	f.StringVar(&s.genesis, "init", "", "make the node first, with the signed genesis in this file")
 	f.StringVar(&s.custodian, "custodian", "", "with --init: the member whose subjects the node serves")
 	f.StringVar(&s.key, "custodian-key", "", "with --init: path of that member's key, 64 hex digits")
@@ -117,6 +119,9 @@ func (s *serving) run(c *cobra.Command) error {
 		return err
 	}
 	if s.cfg.Log, err = s.logger(c); err != nil {
+		return err
+	}
+	if s.cfg.Trust, err = trustList(s.trust); err != nil {
 		return err
 	}
 	if s.cfg.Fabric, err = fabricProfile(s.ledger, s.profile); err != nil {

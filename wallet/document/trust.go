@@ -273,6 +273,37 @@ func (t *Trust) Add(b []byte) (int, error) {
 	return len(t.issuers[in.Issuer]), nil
 }
 
+// TrustList makes one JSON document of files that Add takes, for readers that have no files: {"keys": [part, ...]}, each part a
+// did:web document, {"iss", "jwks", "crls"}, or {"pem"}. It fails on a file that holds no keys, so that a mistyped list is
+// seen when it is configured.
+func TrustList(files ...[]byte) ([]byte, error) {
+	var t Trust
+	list := struct {
+		Keys []json.RawMessage `json:"keys"`
+	}{Keys: []json.RawMessage{}}
+	for i, f := range files {
+		n, err := t.Add(f)
+		if err == nil && n == 0 {
+			err = errors.New("it holds no keys that sign documents")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("part %d of the trust list: %w", i+1, err)
+		}
+		part := json.RawMessage(bytes.TrimSpace(f))
+		if block, _ := pem.Decode(f); block != nil {
+			if part, err = json.Marshal(map[string]string{"pem": string(f)}); err != nil {
+				return nil, fmt.Errorf("write the trust list: %w", err)
+			}
+		}
+		list.Keys = append(list.Keys, part)
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return nil, fmt.Errorf("write the trust list: %w", err)
+	}
+	return b, nil
+}
+
 func (t *Trust) addPEM(b []byte) (n int, err error) {
 	for {
 		block, rest := pem.Decode(b)

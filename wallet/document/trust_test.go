@@ -123,3 +123,41 @@ func TestTrustRefuses(t *testing.T) {
 		t.Errorf("%v", trust.Issuers())
 	}
 }
+
+// TestTrustList checks that parts of every form come together, and that one without keys is refused.
+func TestTrustList(t *testing.T) {
+	cards, err := os.ReadFile("testdata/smart-health-cards/issuer-jwks.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("testdata/dcc-hcert/AT-1.json")
+	var c hcertCase
+	if err == nil {
+		err = json.Unmarshal(b, &c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := []byte("-----BEGIN CERTIFICATE-----\n" + c.Context.Certificate + "\n-----END CERTIFICATE-----\n")
+	list, err := document.TrustList(cards, certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		Keys []struct {
+			Issuer string `json:"iss"`
+			PEM    string `json:"pem"`
+		} `json:"keys"`
+	}
+	if err := json.Unmarshal(list, &out); err != nil || len(out.Keys) != 2 || out.Keys[0].Issuer == "" || out.Keys[1].PEM != string(certificate) {
+		t.Errorf("%s, %v", list, err)
+	}
+	if none, err := document.TrustList(); err != nil || string(none) != `{"keys":[]}` {
+		t.Errorf("%s, %v", none, err)
+	}
+	for name, part := range map[string]string{"nothing": "", "no keys": `{"id":"did:web:a:SCA"}`, "garbage": "{}"} {
+		if _, err := document.TrustList([]byte(part)); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}

@@ -28,6 +28,7 @@ var embedded embed.FS
 const (
 	shell     = "index.html"
 	manifest  = "build.json"
+	trustList = "trust.json" // configured, and no part of the build
 	unbuilt   = "embedded/unbuilt.html"
 	forever   = "public, max-age=31536000, immutable" // under a name that holds the file's hash
 	noCache   = "no-cache"                            // ask again whether it changed
@@ -61,7 +62,8 @@ type file struct {
 
 // Options of an App. The zero value works.
 type Options struct {
-	TLS bool // clients reach it over https: then browsers are told to keep to that
+	TLS   bool   // clients reach it over https: then browsers are told to keep to that
+	Trust []byte // JSON: whose health certificates the app believes (wallet/document.TrustList); nil: nobody's
 }
 
 // New reads the embedded build. It fails when the build is not whole.
@@ -88,6 +90,7 @@ func without(o Options) (*App, error) {
 // From makes an app of a build's files.
 func From(dist fs.FS, o Options) (*App, error) {
 	a := &App{files: map[string]*file{}, hsts: o.TLS}
+	defer a.trust(o)
 	err := fs.WalkDir(dist, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -106,6 +109,13 @@ func From(dist fs.FS, o Options) (*App, error) {
 		return nil, fmt.Errorf("read the app: its files are not those that %s names; build it again", manifest)
 	}
 	return a, nil
+}
+
+// trust serves the configured list under its own name.
+func (a *App) trust(o Options) {
+	if o.Trust != nil {
+		a.files[trustList] = newFile(trustList, o.Trust)
+	}
 }
 
 // overall is SHA-256 over the lines "<sha256 of the file>  <name>" of every file but build.json, in order of name: what

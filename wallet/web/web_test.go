@@ -167,3 +167,19 @@ func TestEmbedded(t *testing.T) {
 		t.Errorf("the page says how to build the app: %v, the build's hash is %q", says, a.Hash())
 	}
 }
+
+// TestTrustList checks that a configured trust list is served and is no part of the build.
+func TestTrustList(t *testing.T) {
+	with, without := app(t, web.Options{Trust: []byte(`{"keys":[]}`)}), app(t, web.Options{})
+	r := ask(t, with, http.MethodGet, "/trust.json")
+	b, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != http.StatusOK || string(b) != `{"keys":[]}` || r.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("%d %s %v, %v", r.StatusCode, b, r.Header, err)
+	}
+	if with.Hash() != without.Hash() {
+		t.Error("the list changes the build's hash")
+	}
+	if r := ask(t, without, http.MethodGet, "/trust.json"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("a list that nobody configured: %d", r.StatusCode)
+	}
+}

@@ -52,6 +52,7 @@ type Config struct {
 	SignIns      int              // sign-ins a minute from one address; 0 means the default of package auth
 	Connections  int              // at a time; 0 means 4096
 	Jurisdiction string           // ISO 3166: under whose law the custodian keeps its records; told, not signed
+	Trust        []byte           // whose health certificates the app believes (document.TrustList); nil: nobody's
 	Version      string
 	Progress     func(what string, done, total int64)
 	Log          *slog.Logger

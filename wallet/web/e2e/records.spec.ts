@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 import { expect, test, type Browser } from "@playwright/test";
+import encode from "qr";
 
 import { password, unlock } from "./patient.ts";
 import { Person } from "./person.ts";
@@ -295,6 +296,60 @@ test("a consent receipt by ISO 27560 is one that volens verify accepts", async (
   const receipt = await saved(anna, /Save consent receipt/, "receipt.json");
   const checked = JSON.parse(execFileSync(binary, ["verify", receipt, "--json"], { encoding: "utf8" })) as { state: string };
   expect(checked.state).toBe("dpv:ConsentGiven");
+});
+
+interface Card {
+  id: string;
+  content: string[];
+}
+
+test("a health certificate is read from a picture, judged here, and shared and taken back", async () => {
+  const { page } = anna;
+  const cards = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../document/testdata/smart-health-cards/vectors.json"), "utf8")) as Card[];
+  const text = cards.find((c) => c.id === "qrnumeric-invalid-single-chunk-qr-header")?.content[0] ?? "";
+  const picture = join(folder, "card.gif");
+  writeFileSync(picture, encode(text, "gif", { ecc: "low", scale: 4 }));
+  await anna.go("Documents");
+  await page.getByRole("link", { name: "Health certificates" }).click();
+  await anna.heading("Health certificates");
+  await anna.press("Add a certificate");
+  await looks(anna, "r33-certificate-add");
+  await anna.press("Read it");
+  await expect(page.getByRole("alert")).toContainText("Choose a file or paste the text.");
+  await page.getByLabel("Picture or file").setInputFiles(picture);
+  await expect(page.getByLabel("Or the text of the code")).toHaveValue(text);
+  await page.getByLabel("Or the text of the code").fill(`${text.slice(0, -2)}00`);
+  await anna.press("Read it");
+  await anna.heading("Is this your certificate?");
+  await expect(page.getByRole("heading", { name: "Do not rely on this" })).toBeVisible();
+  await looks(anna, "r34-certificate-bad");
+  await anna.press("Back");
+  await page.getByLabel("Or the text of the code").fill(text);
+  await anna.press("Read it");
+  await expect(page.getByRole("heading", { name: "The signature is right and it is in force" })).toBeVisible();
+  await anna.press("Keep it");
+  await expect(page.getByText("Kept on this device.")).toBeVisible();
+  await looks(anna, "r35-certificates");
+  await anna.press("Let others get it");
+  await anna.heading(/Put it at your hospital/);
+  await looks(anna, "r36-put-down");
+  await anna.press("Put it there");
+  await expect(page.getByText("It is at your hospital now.")).toBeVisible();
+  await anna.go("Documents");
+  await page.getByRole("link", { name: "Documents at your hospital" }).click();
+  await expect(page.getByRole("heading", { level: 2, name: "Vaccination" })).toBeVisible();
+  await page.getByLabel("Document", { exact: true }).setInputFiles({ name: "letter.txt", mimeType: "text/plain", buffer: Buffer.from("A letter to my doctor.") });
+  await page.getByLabel("Title").fill("Letter");
+  await page.getByLabel("It is very private").check();
+  await anna.press("Put it there");
+  await expect(page.getByRole("heading", { level: 2, name: "Letter" })).toBeVisible();
+  await looks(anna, "r37-shared");
+  await anna.press("Take it away: Letter");
+  await expect(page.getByRole("heading", { level: 2, name: "Letter" })).toHaveCount(0);
+  await expect(page.getByText("Taken away and destroyed there.")).toBeVisible();
+  await anna.go("Who used my data");
+  await expect(page.getByText("You took a document away from your hospital.")).toBeVisible();
+  await expect(page.getByText("This list is complete and true")).toBeVisible();
 });
 
 test("a wallet file takes the place of another wallet, with its password", async ({ browser }) => {

@@ -17,8 +17,9 @@ export const world = (): World => JSON.parse(readFileSync(process.env["VOLENS_WO
 /** Starts the real binary on the embedded ledger, in a folder and at a port of its own. */
 export default async function start(): Promise<() => Promise<void>> {
   const binary = process.env["VOLENS"] ?? resolve(import.meta.dirname, "../../../bin/volens");
+  const issuer = resolve(import.meta.dirname, "../../document/testdata/smart-health-cards/issuer-jwks.json"); // of the specification's examples
   const folder = mkdtempSync(join(tmpdir(), "volens-e2e-"));
-  const child = spawn(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--recovery-delay", "1s", "--dir", join(folder, "world")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--recovery-delay", "1s", "--trust", issuer, "--dir", join(folder, "world")], { stdio: ["ignore", "pipe", "inherit"] });
   process.env["VOLENS_WORLD"] = join(folder, "world.json");
   writeFileSync(process.env["VOLENS_WORLD"], await firstLine(child));
   return async () => {

@@ -29,6 +29,8 @@ const StopRecovery = lazy(() => import('../views/StopRecovery'));
 const Erase = lazy(() => import('../views/Erase'));
 const Erased = lazy(async () => ({ default: (await import('../views/Erase')).Erased }));
 const EndActing = lazy(() => import('../views/EndActing'));
+const Certificates = lazy(() => import('../views/Certificates'));
+const Shared = lazy(() => import('../views/Shared'));
 const Documents = lazy(() => import('../views/Documents'));
 const Settings = lazy(() => import('../views/Settings'));
 const RequestsConsole = lazy(() => import('../views/console/RequestsConsole'));
@@ -79,6 +81,8 @@ function PatientPages() {
         <Route path="/recover" component={Recover} />
         <Route path="/acting/end" component={EndActing} />
         <Route path="/documents" component={Documents} />
+        <Route path="/documents/shared" component={Shared} />
+        <Route path="/certificates" component={Certificates} />
         <Route path="/settings" component={Settings} />
         <Route component={NotHere} />
       </Switch>

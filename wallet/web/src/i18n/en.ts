@@ -536,6 +536,7 @@ export const en = {
     majority: 'Ends when the child comes of age',
   },
   documents: {
+    signed: 'What you signed',
     title: 'Documents',
     what: 'This device keeps what you signed, with the proof that it is on the ledger. It is locked with your password. A consent receipt says the same in a form that others can check, too.',
     none: 'There are no receipts yet.',

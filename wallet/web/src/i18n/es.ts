@@ -543,6 +543,7 @@ export const es: Words = {
     majority: "Termina cuando el menor cumple la mayoría de edad",
   },
   documents: {
+    signed: "Lo que usted firmó",
     title: "Documentos",
     what: "Este aparato guarda lo que usted firmó, con la prueba de que está en el registro. Está cerrado con su contraseña. Un recibo dice lo mismo de una forma que también otros pueden comprobar.",
     none: "Todavía no hay recibos.",

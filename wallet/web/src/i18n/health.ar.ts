@@ -43,6 +43,7 @@ export const health = {
   date: "التاريخ",
   code: "الرمز",
   dose: "الجرعة",
+  said: "ما تقوله",
   show: "اعرض رمز QR",
   qr: "رمز QR لهذه الشهادة",
   remove: "أزلها من هذا الجهاز",

@@ -43,6 +43,7 @@ export const health = {
   date: 'Date',
   code: 'Code',
   dose: 'Dose',
+  said: 'What it says',
   show: 'Show the QR code',
   qr: 'QR code of this certificate',
   remove: 'Remove it from this device',

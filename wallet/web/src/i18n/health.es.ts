@@ -43,6 +43,7 @@ export const health = {
   date: "Fecha",
   code: "Código",
   dose: "Dosis",
+  said: "Lo que dice",
   show: "Mostrar el código QR",
   qr: "Código QR de este certificado",
   remove: "Quitarlo de este aparato",
@@ -67,7 +68,7 @@ export const health = {
   kilobytes: "{{n, number}} kB",
   time: "Puesto allí el",
   level: "Cómo de privado",
-  levels: { N: "normal", R: "muy privado" },
+  levels: { N: "corriente", R: "muy privado" },
   take: "Retirarlo",
   taken: "Retirado y destruido allí. Las copias que otros ya recibieron siguen con ellos.",
 };

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Button } from "nhsuk-react-components";
 import { useTranslation } from "react-i18next";
 
-import { Box, Code, Fault, Rows, save, Title, Wait } from "../app/parts";
+import { Box, Code, Fault, Go, Rows, save, Title, Wait } from "../app/parts";
 import { useSubject, useVolens } from "../app/wallet";
 import { useWork } from "../app/work";
 import { useFormat } from "../i18n/format";
@@ -21,6 +21,21 @@ export default function Documents() {
   return (
     <>
       <Title>{t("documents.title")}</Title>
+      <div className="v-two">
+        <Box title={t("health.title")}>
+          <p>{t("health.what")}</p>
+          <Go secondary to="/certificates">
+            {t("health.title")}
+          </Go>
+        </Box>
+        <Box title={t("health.shared")}>
+          <p>{t("health.sharedWhat")}</p>
+          <Go secondary to="/documents/shared">
+            {t("health.shared")}
+          </Go>
+        </Box>
+      </div>
+      <h2 className="nhsuk-heading-m">{t("documents.signed")}</h2>
       <p>{t("documents.what")}</p>
       {work.shown}
       {kept.isPending && <Wait />}
