@@ -103,6 +103,14 @@ func originOf(listen, origin string) (string, error) {
 	return origin, nil
 }
 
+// files reads what other flags name: whom the app believes, and the channel's profile.
+func (s *serving) files() (err error) {
+	if s.cfg.Trust, err = trustList(s.trust); err == nil {
+		s.cfg.Fabric, err = fabricProfile(s.ledger, s.profile)
+	}
+	return err
+}
+
 func (s *serving) run(c *cobra.Command) error {
 	harden()
 	limitMemory()
@@ -121,10 +129,7 @@ func (s *serving) run(c *cobra.Command) error {
 	if s.cfg.Log, err = s.logger(c); err != nil {
 		return err
 	}
-	if s.cfg.Trust, err = trustList(s.trust); err != nil {
-		return err
-	}
-	if s.cfg.Fabric, err = fabricProfile(s.ledger, s.profile); err != nil {
+	if err := s.files(); err != nil {
 		return err
 	}
 	if err := s.init(c.Context(), paths); err != nil {

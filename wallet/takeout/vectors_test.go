@@ -36,7 +36,7 @@ func TestVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	var vs []vector
-	if err := json.Unmarshal(b, &vs); err != nil || len(vs) != 5 {
+	if err := json.Unmarshal(b, &vs); err != nil || len(vs) != 12 {
 		t.Fatalf("%d vectors, %v", len(vs), err)
 	}
 	for _, v := range vs {
@@ -59,7 +59,7 @@ func vectors(t *testing.T) (out []vector) {
 	}
 	add("given", e)
 	silent := e
-	silent.Stated = takeout.Stated{}
+	silent.Stated = takeout.Stated{Issued: consenttest.Start + hour}
 	add("a custodian that says nothing of itself", silent)
 
 	rules := consenttest.ResearchConsent(consenttest.RosaInstitute, consenttest.Start+1000*3600*1000)
@@ -92,5 +92,48 @@ func vectors(t *testing.T) (out []vector) {
 	grant = s.Grant(refused)
 	e.Consent, e.Ended = l.submit(grant), nil
 	add("refused", e)
+	return append(out, states(l)...)
+}
+
+// states are receipts of consents that the custodian entered, that were confirmed, replaced, have run out, or are gone.
+func states(l *ledger) (out []vector) {
+	add := func(name string, e takeout.Evidence) {
+		r, err := takeout.New(e)
+		l.must(err)
+		b, err := r.Format()
+		l.must(err)
+		out = append(out, vector{name, string(b)})
+	}
+	paper := consenttest.ResearchConsent(consenttest.RosaInstitute, consenttest.Start+1000*hour)
+	paper.RecordedAt = consenttest.Start - 48*hour
+	s, e := attested(l, paper)
+	add("entered by the custodian", e)
+	out = append(out, withdrawnByCity(l, paper)...)
+	e.Confirm = l.put(s, confirm(l, s, e))
+	add("confirmed", e)
+	e.Stated.Issued = consenttest.Start + 1000*hour
+	add("run out", e)
+	e.Stated.Issued, e.Stated.Gone = consenttest.Start+2*hour, true
+	add("not known any more", e)
+	e.Stated.Gone = false
+	k := s.Link()
+	e.Ended = l.put(s, &consent.ConsentGrant{
+		Handle: k.Handle, Seq: k.Seq, Prev: k.Prev, Replaces: e.Consent.Message.Body.(*consent.ConsentAttest).Seq, //nolint:errcheck,forcetypeassert // just made
+		Consent: consenttest.ResearchConsent(consenttest.RosaInstitute, 0), Salt: l.Rand.Hash(),
+	})
+	add("replaced", e)
+	s, e = given(l)
+	e.Ended = l.put(s, erase(l, s))
+	add("erased", e)
 	return out
+}
+
+func withdrawnByCity(l *ledger, paper consent.Consent) []vector {
+	s, e := attested(l, paper)
+	e.Ended = l.byCity(s, revoke(l, s, e.Consent.Message.Body.(*consent.ConsentAttest).Seq)) //nolint:errcheck,forcetypeassert // just made
+	r, err := takeout.New(e)
+	l.must(err)
+	b, err := r.Format()
+	l.must(err)
+	return []vector{{"withdrawn by the custodian", string(b)}}
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 
 import { Refused } from "./error.ts";
-import { type Evidence, consentReceipt } from "./takeout.ts";
+import type { Evidence } from "./evidence.ts";
+import { consentReceipt } from "./takeout.ts";
 import { vectors } from "./testdata.ts";
 
 const given = vectors<{ name: string; receipt: string }[]>("wallet/takeout/testdata/receipts.json");
@@ -9,7 +10,7 @@ const given = vectors<{ name: string; receipt: string }[]>("wallet/takeout/testd
 /** The evidence in a receipt, as the wallet would hold it: positions are texts there. */
 function evidenceIn(receipt: string): Evidence {
   const e = (JSON.parse(receipt) as { "volens:evidence": Evidence })["volens:evidence"];
-  for (const p of [e.consent, e.ended]) {
+  for (const p of [e.consent, e.confirm, e.ended]) {
     if (p !== undefined) {
       p.receipt.position = Number(p.receipt.position).toString();
     }

@@ -2,62 +2,33 @@
  * Consent receipts by ISO/IEC TS 27560:2023 in JSON-LD, as package takeout in Go makes them: computed from evidence that they
  * carry, so that "volens verify" and anybody else can compute them again. Both write the same text.
  */
+import { type Evidence, type Facts, prove, type Proved, type Signer } from "./evidence.ts";
 import { Refused } from "./error.ts";
-import { checkReceipt, headIn, type Leaf, type PinnedLedger } from "./leaf.ts";
-import { messageOf, verify } from "./message.ts";
-import { Roster } from "./roster.ts";
-import type { Coding, Consent, Handle, Hash, MemberID, Message, Millis, Provision, Receipt, Recipient, Value } from "./types.ts";
+import { messageOf } from "./message.ts";
+import type { Coding, Consent, Delegate, Handle, MemberID, Message, Millis, Provision, Recipient, Value } from "./types.ts";
 
 const SCHEMA = "https://w3id.org/dpv/schema/dpv-27560#receipt";
-const MAPPING = "1";
+const MAPPING = "2";
 const CONTEXT = { dct: "http://purl.org/dc/terms/", dpv: "https://w3id.org/dpv#", schema: "https://schema.org/", volens: "urn:volens:vocabulary:" };
-
-/** A message with the ledger's receipt. */
-export interface Proved {
-  message: Message;
-  receipt: Receipt;
-}
-
-/** All that a receipt is made from. stated is the custodian's own word; nobody has signed it. */
-export interface Evidence {
-  ledger: Hash;
-  genesis: Hash;
-  logKey: string;
-  consent: Proved;
-  ended?: Proved;
-  members: Message[];
-  stated: { jurisdiction: string; gateway: string };
-}
-
-interface Facts {
-  consent: Consent;
-  handle: Handle;
-  seq: string;
-  kind: string;
-  commitment: Hash;
-  custodian: MemberID;
-  given: bigint;
-  ended: bigint;
-  signer: string;
-  roster: Roster;
-  stated: Evidence["stated"];
-}
 
 /** consentReceipt makes the receipt's text. It throws Refused when the evidence does not hold. */
 export function consentReceipt(e: Evidence): string {
   const f = prove(e);
+  if (BigInt(e.stated.issued) <= 0n) {
+    no("it does not say when it was issued");
+  }
   const members = new Set<MemberID>([f.custodian]);
-  const process = f.consent.provisions.map((_, i) => processOf(f, i, members));
+  const process = f.consent.provisions.map((_, i) => processOf(f, e.stated, i, members));
   const parties = [...members].sort().flatMap((id) => partyOf(f, id));
   const subject = subjectUrn(f.handle);
   const out = {
     "@context": CONTEXT, "@id": `urn:volens:receipt:${f.commitment}`, "@type": "dpv:ConsentReceipt", "dct:conformsTo": SCHEMA,
-    "dct:identifier": `${subject}/consent/${f.seq}`, "dpv:hasDataSubject": subject,
+    "dct:identifier": `${subject}/consent/${f.seq}`, "dct:issued": date(BigInt(e.stated.issued)), "volens:signedBy": ownerOf(f), "dpv:hasDataSubject": subject,
     "dpv:hasNotice": {
-      "@type": "dpv:ConsentNotice", "dct:identifier": `sha256:${f.consent.textHash}`, "dct:language": f.consent.locale || "und",
+      "@type": "dpv:ConsentNotice", "dct:identifier": /^0*$/.test(f.consent.textHash) ? "not recorded" : `sha256:${f.consent.textHash}`, "dct:language": f.consent.locale || "und",
       ...(f.consent.policies.length === 0 ? {} : { "dct:references": f.consent.policies }),
     },
-    "dpv:hasProcess": process, "dpv:hasEntity": parties.length === 0 ? null : parties, "dpv:hasConsent": eventsOf(f), "volens:mapping": MAPPING,
+    "dpv:hasProcess": process, "dpv:hasEntity": parties.length === 0 ? null : parties, "dpv:hasConsent": [...eventsOf(f, e), ...later(f, e)], "volens:mapping": MAPPING,
     "volens:evidence": evidenceOf(e),
   };
   return `${JSON.stringify(out, null, 2).replace(MARKED, (c) => `\\u00${(c.charCodeAt(0) - MARK).toString(16)}`)}\n`;
@@ -69,10 +40,11 @@ const MARK = 0xe000;
 const MARKED = /[\ue026\ue03c\ue03e]/g;
 
 function evidenceOf(e: Evidence): object {
-  const { ledger, genesis, logKey, stated } = e;
+  const { ledger, genesis, logKey, confirm, ended, stated } = e;
   return {
-    ledger, genesis, logKey, consent: provedOf(e.consent), ...(e.ended === undefined ? {} : { ended: provedOf(e.ended) }), members: e.members.map(ordered),
-    stated: { jurisdiction: stated.jurisdiction, gateway: stated.gateway },
+    ledger, genesis, logKey, consent: provedOf(e.consent), ...(confirm === undefined ? {} : { confirm: provedOf(confirm) }),
+    ...(ended === undefined ? {} : { ended: provedOf(ended) }), members: e.members.map(ordered),
+    stated: { jurisdiction: stated.jurisdiction, gateway: stated.gateway, issued: stated.issued, ...(stated.gone === true ? { gone: true } : {}) },
   };
 }
 
@@ -87,47 +59,15 @@ function provedOf({ message, receipt: r }: Proved): object {
   return { message: ordered(message), receipt: { position: Number(r.position), commitment, time, leaf, proof, checkpoint } };
 }
 
-function prove(e: Evidence): Facts {
-  const pinned: PinnedLedger = { id: e.ledger, genesis: e.genesis, name: "", key: e.logKey };
-  const { message } = e.consent;
-  if (message.type !== "ConsentGrant" && message.type !== "ConsentDecline") {
-    return no(`a ${message.type} is no consent of a person`);
-  }
-  const leaf = check(pinned, e.consent);
-  const handle = message.body["handle"] as Handle;
-  const seq = message.body["seq"] as string;
-  const head = headIn(leaf, handle) ?? no("the leaf has no head of the handle");
-  const [genesis, ...rest] = e.members;
-  const roster = new Roster(pinned, genesis ?? no("it does not say who the members are"));
-  rest.forEach((m) => roster.add(m));
-  const by = message.openings.delegation;
-  return {
-    consent: message.body["consent"] as unknown as Consent, handle, seq, kind: message.type, commitment: leaf.commitment, custodian: head.custodian,
-    given: timeOf(leaf), ended: e.ended === undefined ? 0n : endOf(pinned, e.ended, handle, seq),
-    signer: by === undefined ? subjectUrn(handle) : `${subjectUrn(handle)}/delegation/${by.seq}`, roster, stated: e.stated,
-  };
-}
-
-const timeOf = (leaf: Leaf): bigint => leaf.minute * 60_000n;
-
 function no(why: string): never {
   throw new Refused("proof", why);
 }
 
-function check(pinned: PinnedLedger, p: Proved): Leaf {
-  verify(pinned.id, p.message);
-  return checkReceipt(pinned, p.message, p.receipt);
-}
+/** ownerOf is who stands behind the consent: it is the person's own once she has confirmed it. */
+const ownerOf = (f: Facts): Signer => (f.confirmed !== 0n ? "subject" : f.by);
 
-function endOf(pinned: PinnedLedger, p: Proved, handle: Handle, seq: string): bigint {
-  const leaf = check(pinned, p);
-  const { type, body } = p.message;
-  const same = body["handle"] === handle;
-  if (same && ((type === "ConsentRevoke" && body["consent"] === seq) || (type === "RevokeAll" && BigInt(body["seq"] as string) > BigInt(seq)))) {
-    return timeOf(leaf);
-  }
-  return no("the revocation is of something else");
-}
+/** How a consent is expressed by whom: what a custodian enters is somebody's consent, and no signature of hers. */
+const expressed = (by: Signer): string => (by === "custodian" ? "dpv:Consent" : "dpv:ExplicitlyExpressedConsent");
 
 const subjectUrn = (h: Handle): string => `urn:volens:subject:${h}`;
 const memberUrn = (id: MemberID): string => `urn:volens:member:${id}`;
@@ -155,10 +95,10 @@ function codes(type: string, none: string, list: Coding[]): object[] {
 }
 
 /** processOf maps rule i, with the elements that it inherits from the rules above. */
-function processOf(f: Facts, i: number, members: Set<MemberID>): object {
+function processOf(f: Facts, stated: Evidence["stated"], i: number, members: Set<MemberID>): object {
   const c = f.consent;
   const rule = c.provisions[i] ?? no("there is no such rule");
-  const jurisdiction = f.stated.jurisdiction || "not stated by the custodian";
+  const jurisdiction = stated.jurisdiction || "not stated by the custodian";
   const processing = codes("dpv:Processing", "", inherited(c, i, (p) => p.actions));
   const recipients = inherited<Recipient>(c, i, (p) => p.recipients).map((r) => {
     const id = memberIn(r.reference);
@@ -171,12 +111,12 @@ function processOf(f: Facts, i: number, members: Set<MemberID>): object {
     "@type": "dpv:Process", "volens:permitted": rule.effect === "permit", "dpv:hasPurpose": codes("dpv:Purpose", "any", inherited(c, i, (p) => p.purposes)),
     "dpv:hasPersonalData": codes("dpv:SpecialCategoryPersonalData", "any health data", [...rule.resourceTypes, ...rule.codes, ...rule.labels]),
     ...(processing.length === 0 ? {} : { "dpv:hasProcessing": processing }), "dpv:hasDataController": [memberUrn(f.custodian), ...c.controllers],
-    "dpv:hasRecipient": recipients.length === 0 ? ["any"] : recipients, "dpv:hasLegalBasis": "dpv:ExplicitlyExpressedConsent",
+    "dpv:hasRecipient": recipients.length === 0 ? ["any"] : recipients, "dpv:hasLegalBasis": expressed(ownerOf(f)),
     "dpv:hasStorageCondition": [{ "@type": "dpv:StorageLocation", "dct:description": `with the custodian; jurisdiction as stated: ${jurisdiction}` }, deletion(c)],
     "dpv:hasJurisdiction": jurisdiction,
     "dpv:hasConsentControl": {
       "@type": "dpv:WithdrawConsent", "dct:description": "sign a revocation in the wallet, at any time and without giving a reason",
-      ...(f.stated.gateway === "" ? {} : { "schema:url": f.stated.gateway }),
+      ...(stated.gateway === "" ? {} : { "schema:url": stated.gateway }),
     },
     "dpv:hasRight": ["dpv:RightToWithdrawConsent", "dpv:RightOfAccess", "dpv:RightToErasure"],
   };
@@ -203,18 +143,59 @@ function partyOf(f: Facts, id: MemberID): object[] {
   return [{ "@id": memberUrn(id), "@type": type, "dpv:hasName": m.name, "dpv:hasAddress": where, "dpv:hasContact": where }];
 }
 
-function eventsOf(f: Facts): object[] {
-  const refused = f.kind === "ConsentDecline" || f.consent.provisions[0]?.effect === "deny";
+/** entityOf names who expressed the consent, or ended it. */
+function entityOf(f: Facts, by: Signer, delegation: Delegate | undefined): string {
+  if (by === "custodian") {
+    return memberUrn(f.custodian);
+  }
+  return by === "delegate" && delegation !== undefined ? `${subjectUrn(f.handle)}/delegation/${delegation.seq}` : subjectUrn(f.handle);
+}
+
+const event = (type: string, state: string, time: bigint, valid: string, entity: string, note = ""): object => ({
+  "@type": type, "dpv:hasConsentStatus": state, "dct:date": date(time), "dct:valid": valid, "dpv:isIndicatedBy": entity, ...(note === "" ? {} : { "dct:description": note }),
+});
+
+function eventsOf(f: Facts, e: Evidence): object[] {
+  const state = f.kind === "ConsentDecline" || f.consent.provisions[0]?.effect === "deny" ? "dpv:ConsentRefused" : "dpv:ConsentGiven";
   const start = BigInt(f.consent.period.start);
   const from = date(f.given > start ? f.given : start);
   const { end } = f.consent.period;
-  const event = (state: string, time: bigint, valid: string) => ({
-    "@type": "dpv:ExplicitlyExpressedConsent", "dpv:hasConsentStatus": state, "dct:date": date(time), "dct:valid": valid, "dpv:isIndicatedBy": f.signer,
-  });
-  const given = event(
-    refused ? "dpv:ConsentRefused" : "dpv:ConsentGiven", f.given, end === "0" ? `from ${from} until withdrawn` : `from ${from} until before ${date(BigInt(end))}`,
+  const valid = end === "0" ? `from ${from} until withdrawn` : `from ${from} until before ${date(BigInt(end))}`;
+  const by = entityOf(f, f.by, e.consent.message.openings.delegation);
+  const out = [event(expressed(f.by), state, f.given, valid, by, f.by === "custodian" ? attestation(f) : "")];
+  if (f.confirmed !== 0n) {
+    out.push(event(expressed("subject"), state, f.confirmed, valid, subjectUrn(f.handle), "confirmed by the person's own signature"));
+  }
+  if (f.ended !== 0n) {
+    const how = f.endedBy === "custodian" ? "dpv:ConsentRevoked" : "dpv:ConsentWithdrawn";
+    out.push(event(expressed(ownerOf(f)), how, f.ended, "over", entityOf(f, f.endedBy, e.ended?.message.openings.delegation), f.endedHow));
+  }
+  return out;
+}
+
+/** attestation says what an entry by the custodian is, and is not. */
+function attestation(f: Facts): string {
+  const on = f.consent.recordedAt === "0" ? "" : ` on ${date(BigInt(f.consent.recordedAt))}`;
+  return (
+    `entered by the custodian, who states that the person expressed it elsewhere, as on paper${on}, and signed by the custodian, not by the person; ` +
+    `the custodian's document has the SHA-256 ${f.document}`
   );
-  return f.ended === 0n ? [given] : [given, event("dpv:ConsentWithdrawn", f.ended, "over")];
+}
+
+/** later is what no message says: that the consent had run out when the receipt was issued, or that nobody could tell. */
+function later(f: Facts, { stated }: Evidence): object[] {
+  const end = BigInt(f.consent.period.end);
+  const kind = expressed(ownerOf(f));
+  const who = memberUrn(f.custodian);
+  if (f.ended !== 0n || f.kind === "ConsentDecline") {
+    return [];
+  }
+  if (end !== 0n && end <= BigInt(stated.issued)) {
+    return [event(kind, "dpv:ConsentExpired", end, "over", who, "by its own end")];
+  }
+  return stated.gone === true
+    ? [event(kind, "dpv:ConsentUnknown", BigInt(stated.issued), "not known", who, "the custodian's gateway did not know the subject any more when this was issued, as after an erasure")]
+    : [];
 }
 
 /** partiesOf keeps, of the messages about members, those that it takes to name these: the genesis, changes of the authorities, and theirs. */

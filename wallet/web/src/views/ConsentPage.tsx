@@ -5,11 +5,12 @@ import { useTranslation } from "react-i18next";
 import type { Access, ConsentEntry } from "../api/wire.ts";
 import { Done } from "../app/Done";
 import { useNow } from "../app/now";
-import { Back, Box, Code, Fault, Fold, Go, Rows, Title, Wait } from "../app/parts";
+import { Back, Box, Code, Fault, Fold, Go, Rows, save, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { coding, inForce, plainOf } from "../app/systems";
 import { useConsents, useMay, useNames, useRefresh, useSubject, useVolens } from "../app/wallet";
 import type { Consent } from "../core/types.ts";
+import { useWork } from "../app/work";
 import { useFormat } from "../i18n/format";
 import { colourOf } from "./Consents";
 import { Less } from "./Less";
@@ -95,6 +96,7 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
         </div>
       )}
       {live && online && <PreviewBox consent={entry.consent} />}
+      {online && <Receipt seq={entry.seq} />}
       <Fold title={t("app.details")}>
         <Rows
           rows={[
@@ -105,6 +107,22 @@ function One({ entry, online }: { entry: ConsentEntry; online: boolean }) {
           ]}
         />
       </Fold>
+    </>
+  );
+}
+
+/** Receipt saves the consent's receipt, in the state that it has now. */
+function Receipt({ seq }: { seq: string }) {
+  const { t } = useTranslation();
+  const { wallet } = useVolens();
+  const { handle } = useSubject();
+  const work = useWork();
+  return (
+    <>
+      {work.shown}
+      <Button disabled={work.busy} onClick={() => work.run(async () => save(`consent-${seq}.json`, "application/ld+json", await wallet.consentReceipt(handle, seq)))} secondary type="button">
+        {t("documents.iso", { n: seq })}
+      </Button>
     </>
   );
 }
