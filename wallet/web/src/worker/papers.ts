@@ -38,7 +38,10 @@ export function papers(cx: Context): Papers {
     try {
       return await readCertificates(text, await trustOf(await list()), cx.now());
     } catch (error) {
-      return error instanceof Unreadable ? fail("certificate", error.message) : Promise.reject(error as Error);
+      if (error instanceof Unreadable) {
+        fail("certificate", error.message);
+      }
+      throw error;
     }
   };
   const all = () => cx.safe.content().papers;
