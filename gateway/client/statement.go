@@ -16,25 +16,41 @@ const usesPage = 500
 // Statement asks for every use of the handle after those seen, all pages of it, for proof.Check with the same seen. It
 // says nothing itself about whether the statement is true.
 func (c *Client) Statement(ctx context.Context, seen proof.Seen) (proof.Statement, error) {
+	var s proof.Statement
+	err := c.StatementPages(ctx, seen, func(page proof.Statement) error {
+		page.Entries = append(s.Entries, page.Entries...)
+		s = page
+		return nil
+	})
+	return s, err
+}
+
+// StatementPages is Statement page by page, for proof.Checker. Each page has all of the statement but the other pages' entries.
+func (c *Client) StatementPages(ctx context.Context, seen proof.Seen, each func(proof.Statement) error) error {
 	q := api.UsesQuery{After: seen.UseSeq, Since: seen.Size, Limit: usesPage}
 	s, err := c.Uses(ctx, q)
-	if err != nil || len(s.Entries) == 0 {
-		return s, err
+	if err != nil {
+		return err
 	}
 	q.Since, q.Size = 0, sizeOf(s.Checkpoint)
-	for last := s.Entries[len(s.Entries)-1].Use.UseSeq; last > seen.UseSeq+1; {
-		q.Before = s.Entries[len(s.Entries)-1].Index
+	for {
+		if err := each(s); err != nil || len(s.Entries) == 0 {
+			return err
+		}
+		last := s.Entries[len(s.Entries)-1]
+		if last.Use.UseSeq <= seen.UseSeq+1 {
+			return nil
+		}
+		q.Before = last.Index
 		p, err := c.UsesPage(ctx, q)
 		if err != nil {
-			return s, err
+			return err
 		}
-		if n := len(p.Entries); n == 0 || p.Entries[n-1].Use.UseSeq >= last {
-			return s, consent.Errorf(consent.Malformed, "the statement of uses stops at use %d", last)
+		if n := len(p.Entries); n == 0 || p.Entries[n-1].Use.UseSeq >= last.Use.UseSeq {
+			return consent.Errorf(consent.Malformed, "the statement of uses stops at use %d", last.Use.UseSeq)
 		}
-		s.Entries = append(s.Entries, p.Entries...)
-		last = s.Entries[len(s.Entries)-1].Use.UseSeq
+		s.Entries = p.Entries
 	}
-	return s, nil
 }
 
 // sizeOf reads the size in a checkpoint that nobody has verified, 0 when there is none.

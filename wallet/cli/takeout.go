@@ -27,7 +27,11 @@ func (a *app) output(path string, run func(io.Writer) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil { // part of it must not pass for all
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	return run(f)
 }
 

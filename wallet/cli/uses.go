@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -150,30 +148,20 @@ func (a *app) usesExport() *cobra.Command {
 		Long: `Write all uses, proved first: csv for a spreadsheet, json with every proof, fhir as a Bundle of FHIR R4 AuditEvents (IHE BALP),
 ndjson as one AuditEvent a line.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			write, ok := map[string]func(*person, proof.Statement, io.Writer) error{
-				"csv":  func(_ *person, s proof.Statement, w io.Writer) error { return proof.WriteCSV(w, s.Entries) },
-				"json": func(_ *person, s proof.Statement, w io.Writer) error { return proof.WriteJSON(w, s) },
-				"fhir": func(p *person, s proof.Statement, w io.Writer) error {
-					return p.events(c.Context(), s, w, auditevent.WriteBundle)
+			write, ok := map[string]exporter{
+				"csv": func(_ context.Context, _ *person, _ proof.Statement, entries iter.Seq[proof.Entry], w io.Writer) error {
+					return proof.WriteCSV(w, entries)
 				},
-				"ndjson": func(p *person, s proof.Statement, w io.Writer) error {
-					return p.events(c.Context(), s, w, auditevent.WriteNDJSON)
+				"json": func(_ context.Context, _ *person, s proof.Statement, entries iter.Seq[proof.Entry], w io.Writer) error {
+					return proof.WriteJSON(w, s, entries)
 				},
+				"fhir": events(auditevent.WriteBundle), "ndjson": events(auditevent.WriteNDJSON),
 			}[format]
 			if !ok {
 				return Usage("--format is csv, json, fhir or ndjson")
 			}
-			return a.proved(c.Context(), true, func(p *person, v online.Verified) (err error) {
-				out := a.Out
-				if path != "" {
-					f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the person names it
-					if err != nil {
-						return fmt.Errorf("export: %w", err)
-					}
-					defer func() { err = errors.Join(err, f.Close()) }()
-					out = f
-				}
-				return write(p, v.Statement, out)
+			return a.withPerson(c.Context(), func(p *person) error {
+				return a.output(path, func(out io.Writer) error { return p.export(c.Context(), out, write) })
 			})
 		},
 	}
@@ -182,26 +170,72 @@ ndjson as one AuditEvent a line.`,
 	return c
 }
 
+// exporter writes uses in one of the formats.
+type exporter func(context.Context, *person, proof.Statement, iter.Seq[proof.Entry], io.Writer) error
+
+// export writes every use as it is proved, so that no more than a page of them is in memory. When the last proof fails, what was
+// written is true and not all: the error says so.
+func (p *person) export(ctx context.Context, out io.Writer, write exporter) error {
+	next, stop := iter.Pull2(p.pages(ctx))
+	defer stop()
+	first, err, ok := next()
+	if err != nil || !ok {
+		return err
+	}
+	var failed error
+	err = write(ctx, p, first, func(yield func(proof.Entry) bool) {
+		for page := first; ok && failed == nil; page, failed, ok = next() {
+			for _, e := range page.Entries {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}, out)
+	if failed != nil {
+		return fmt.Errorf("what was written is proved, and is not all: %w", failed)
+	}
+	return err
+}
+
+// pages are the pages of the statement, each proved. The error comes last.
+func (p *person) pages(ctx context.Context) iter.Seq2[proof.Statement, error] {
+	return func(yield func(proof.Statement, error) bool) {
+		v, err := online.VerifyEach(ctx, p.API, p.Wallet.Book(), p.Subject, true, func(page proof.Statement) error {
+			if !yield(page, nil) {
+				return errEnough
+			}
+			return nil
+		})
+		if err == nil && v.Changed {
+			err = p.Wallet.Save()
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(proof.Statement{}, err)
+		}
+	}
+}
+
 // events writes uses as AuditEvents. The consents in them are named as the gateway's FHIR interface names them.
-func (p *person) events(
-	ctx context.Context, s proof.Statement, w io.Writer, write func(io.Writer, iter.Seq[proof.Entry], auditevent.Origin) error,
-) error {
-	list, err := p.API.Consents(ctx)
-	if err != nil {
-		return err
+func events(write func(io.Writer, iter.Seq[proof.Entry], auditevent.Origin) error) exporter {
+	return func(ctx context.Context, p *person, _ proof.Statement, entries iter.Seq[proof.Entry], w io.Writer) error {
+		list, err := p.API.Consents(ctx)
+		if err != nil {
+			return err
+		}
+		ids := map[consent.Uint64]string{}
+		for _, k := range list.Consents {
+			ids[k.Seq] = k.Commitment.String()
+		}
+		me, err := p.API.Me(ctx)
+		if err != nil {
+			return err
+		}
+		return write(w, entries, auditevent.Origin{
+			Server: p.API.URL() + api.PathFHIR4, Custodian: me.Custodian, Patient: "Patient/" + p.Subject.Handle.String(),
+			Consent: func(seq consent.Uint64) string { return ids[seq] },
+		})
 	}
-	ids := map[consent.Uint64]string{}
-	for _, k := range list.Consents {
-		ids[k.Seq] = k.Commitment.String()
-	}
-	me, err := p.API.Me(ctx)
-	if err != nil {
-		return err
-	}
-	return write(w, slices.Values(s.Entries), auditevent.Origin{
-		Server: p.API.URL() + api.PathFHIR4, Custodian: me.Custodian, Patient: "Patient/" + p.Subject.Handle.String(),
-		Consent: func(seq consent.Uint64) string { return ids[seq] },
-	})
 }
 
 func (a *app) usesWatch() *cobra.Command {

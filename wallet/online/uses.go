@@ -88,6 +88,21 @@ func pinnedLog(s *wallet.Subject) (usesLog, proof.Log, error) {
 // that the wallet has, and notes the new state in the book; saving it, if it changed, is the caller's. Nothing that the gateway says counts
 // before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
 func Verify(ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Subject, anew bool) (Verified, error) {
+	var all []proof.Entry
+	out, err := VerifyEach(ctx, c, b, s, anew, func(page proof.Statement) error {
+		all = append(all, page.Entries...)
+		return nil
+	})
+	out.Statement.Entries = all
+	return out, err
+}
+
+// VerifyEach is Verify for more uses than should be in memory: it shows them to each a page at a time, the newest first, and keeps
+// none. Each that is shown is proved, and none is left out between them; that none is left out at the end, older than all that were
+// shown, and that the ledger's anchor holds, is proved when it returns without an error.
+func VerifyEach(
+	ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Subject, anew bool, each func(proof.Statement) error,
+) (Verified, error) {
 	pinned, ok := b.Ledger(s.Ledger)
 	if !ok {
 		return Verified{}, fmt.Errorf("%w: the wallet does not know the ledger of handle %s", wallet.ErrPinned, s.Handle)
@@ -103,10 +118,7 @@ func Verify(ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Sub
 	if anew { // from the first use on, but in a log that still holds what was seen
 		out.Before = proof.Seen{Size: kept.Size, Root: kept.Root}
 	}
-	if out.Statement, err = c.Statement(ctx, out.Before); err != nil {
-		return out, err
-	}
-	if out.Now, err = proof.Check(log, out.Before, s.Handle, u.Slot, out.Statement); err != nil {
+	if err := out.check(ctx, c, log, s.Handle, u.Slot, each); err != nil {
 		return out, err
 	}
 	if kept.UseSeq > 0 && out.Now.SubjectSalt != kept.SubjectSalt {
@@ -121,6 +133,30 @@ func Verify(ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Sub
 	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq || out.Anchor.Size != u.Anchored
 	u.Salt, u.Anchored = out.Now.SubjectSalt, out.Anchor.Size
 	return out, out.note(s, u)
+}
+
+// check fetches and checks the statement page by page.
+func (v *Verified) check(
+	ctx context.Context, c *client.Client, log proof.Log, h consent.SubjectID, slot consent.Uint64, each func(proof.Statement) error,
+) error {
+	var checker *proof.Checker
+	err := c.StatementPages(ctx, v.Before, func(page proof.Statement) (err error) {
+		if checker == nil {
+			v.Statement = page
+			if checker, err = proof.Begin(log, v.Before, h, slot, page); err != nil {
+				return err
+			}
+		}
+		if err := checker.Add(page.Entries); err != nil {
+			return err
+		}
+		return each(page)
+	})
+	v.Statement.Entries = nil
+	if err == nil {
+		v.Now, err = checker.Done()
+	}
+	return err
 }
 
 // note advances the book to what was proved.

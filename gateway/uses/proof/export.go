@@ -1,10 +1,14 @@
 package proof
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +16,41 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
-// WriteJSON writes a statement, with all that it takes to check it again offline.
-func WriteJSON(w io.Writer, s Statement) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
+// WriteJSON writes a statement, with all that it takes to check it again offline. Its entries are those given and not s.Entries,
+// one a line; none is kept.
+func WriteJSON(w io.Writer, s Statement, entries iter.Seq[Entry]) error {
+	s.Entries = []Entry{}
+	head, err := json.MarshalIndent(s, "", "  ")
+	begin, ok := bytes.CutSuffix(head, []byte("[]\n}"))
+	if err == nil && !ok {
+		err = errors.New("the entries are not the last member")
+	}
+	b := bufio.NewWriter(w)
+	if err == nil {
+		_, err = b.Write(append(begin, '['))
+	}
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
+	between := ""
+	for entry := range entries {
+		if err == nil {
+			_, err = b.WriteString(between)
+		}
+		if err == nil {
+			err = e.Encode(entry)
+		}
+		if err != nil {
+			break
+		}
+		between = ","
+	}
+	if err == nil {
+		_, err = b.WriteString("]\n}\n")
+	}
+	if err == nil {
+		err = b.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("write uses as JSON: %w", err)
 	}
 	return nil
@@ -29,14 +62,17 @@ var csvHeader = []string{
 }
 
 // WriteCSV writes one line a use, times in UTC, values of a list separated by "; ". A cell that a spreadsheet would take
-// for a formula begins with an apostrophe (OWASP, CSV injection).
-func WriteCSV(w io.Writer, entries []Entry) error {
+// for a formula begins with an apostrophe (OWASP, CSV injection). No entry is kept.
+func WriteCSV(w io.Writer, entries iter.Seq[Entry]) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true // RFC 4180
 	err := c.Write(csvHeader)
-	for i := range entries {
+	for e := range entries {
 		if err == nil {
-			err = c.Write(csvLine(&entries[i]))
+			err = c.Write(csvLine(&e))
+		}
+		if err != nil {
+			break
 		}
 	}
 	c.Flush()

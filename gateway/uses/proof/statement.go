@@ -39,26 +39,88 @@ type Seen struct {
 // Check verifies that s lists every use of the handle after those seen, and nothing else, and returns what is seen now.
 // handle and slot come from the wallet's own enrolment and the ledger, never from the log. Every failure is ErrRefused.
 func Check(log Log, seen Seen, handle consent.SubjectID, slot consent.Uint64, s Statement) (Seen, error) {
-	cp, err := log.Open([]byte(s.Checkpoint))
+	c, err := Begin(log, seen, handle, slot, s)
 	if err != nil {
 		return Seen{}, err
 	}
+	if err := c.Add(s.Entries); err != nil {
+		return Seen{}, err
+	}
+	return c.Done()
+}
+
+// Checker is Check for a statement that comes in pages, of which none has to be kept. What Add accepted is proved to be a use of
+// the handle, the newest first, none left out in between; that none is left out at the end is proved by Done.
+type Checker struct {
+	cp     Checkpoint
+	seen   Seen
+	next   Seen
+	handle consent.SubjectID
+	s      Statement
+	want   consent.Uint64 // number of the next entry
+	link   consent.Hash   // its leaf hash, as the entry before it says
+}
+
+// Begin checks all of a statement but its entries.
+func Begin(log Log, seen Seen, handle consent.SubjectID, slot consent.Uint64, s Statement) (*Checker, error) {
+	cp, err := log.Open([]byte(s.Checkpoint))
+	if err != nil {
+		return nil, err
+	}
 	if s.Slot != slot {
-		return Seen{}, refuse("the statement is of slot %d, the ledger gave slot %d", s.Slot, slot)
+		return nil, refuse("the statement is of slot %d, the ledger gave slot %d", s.Slot, slot)
 	}
 	if err := checkConsistent(cp, seen, s); err != nil {
-		return Seen{}, err
+		return nil, err
 	}
-	next := Seen{
-		Size: consent.Uint64(cp.Size), Root: cp.Root, UseSeq: s.UseSeq, Head: seen.Head, SubjectSalt: s.SubjectSalt, //nolint:gosec // not negative
+	if err := checkNumbers(seen, s); err != nil {
+		return nil, err
 	}
-	if len(s.Entries) > 0 {
-		next.Head = s.leafOf(0).Hash()
+	c := &Checker{
+		cp: cp, seen: seen, handle: handle, s: s, want: s.UseSeq,
+		next: Seen{Size: consent.Uint64(cp.Size), Root: cp.Root, UseSeq: s.UseSeq, Head: seen.Head, SubjectSalt: s.SubjectSalt}, //nolint:gosec // not negative
 	}
-	if err := checkChain(cp, seen, handle, s); err != nil {
-		return Seen{}, err
+	c.s.Entries = nil
+	if c.want == seen.UseSeq { // nothing new: the slot still ends with what was seen
+		return c, checkSlot(cp, handle, c.next, s)
 	}
-	return next, checkSlot(cp, handle, next, s)
+	return c, nil
+}
+
+// Add checks the next entries.
+func (c *Checker) Add(entries []Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		if c.want == c.seen.UseSeq || e.Use.UseSeq != c.want {
+			return refuse("the statement lists use %d where there is use %d, after %d that were seen", e.Use.UseSeq, c.want, c.seen.UseSeq)
+		}
+		leaf, err := checkEntry(c.cp, c.handle, c.s, e)
+		if err != nil {
+			return err
+		}
+		if c.want == c.s.UseSeq {
+			c.next.Head = leaf
+			if err := checkSlot(c.cp, c.handle, c.next, c.s); err != nil {
+				return err
+			}
+		} else if leaf != c.link {
+			return refuse("use %d does not follow the use before it", c.want+1)
+		}
+		c.link = e.Prev
+		c.want--
+	}
+	return nil
+}
+
+// Done checks that the entries were all, and returns what is seen now.
+func (c *Checker) Done() (Seen, error) {
+	switch {
+	case c.want != c.seen.UseSeq:
+		return Seen{}, refuse("uses %d to %d are not listed", c.seen.UseSeq+1, c.want)
+	case c.want != c.s.UseSeq && c.link != c.seen.Head:
+		return Seen{}, refuse("use %d does not follow the use before it", c.want+1)
+	}
+	return c.next, nil
 }
 
 // checkConsistent says whether the log still holds all that it held when it was seen last.
@@ -85,13 +147,11 @@ func checkConsistent(cp Checkpoint, seen Seen, s Statement) error {
 	return nil
 }
 
-// checkCount says whether the entries are as many as the numbers promise.
-func checkCount(seen Seen, s Statement) error {
+// checkNumbers says whether what the statement says of itself goes with what was seen.
+func checkNumbers(seen Seen, s Statement) error {
 	switch {
 	case s.UseSeq < seen.UseSeq:
 		return refuse("use %d was seen, the statement ends with use %d", seen.UseSeq, s.UseSeq)
-	case consent.Uint64(len(s.Entries)) != s.UseSeq-seen.UseSeq:
-		return refuse("uses %d to %d are %d, the statement lists %d", seen.UseSeq+1, s.UseSeq, s.UseSeq-seen.UseSeq, len(s.Entries))
 	case s.UseSeq == 0 && !s.SubjectSalt.IsZero():
 		return refuse("a subject salt without a use")
 	case seen.UseSeq > 0 && s.SubjectSalt != seen.SubjectSalt:
@@ -100,50 +160,22 @@ func checkCount(seen Seen, s Statement) error {
 	return nil
 }
 
-// checkChain walks the entries from the newest down to the one after the last seen.
-func checkChain(cp Checkpoint, seen Seen, handle consent.SubjectID, s Statement) error {
-	if err := checkCount(seen, s); err != nil {
-		return err
-	}
-	for i := range s.Entries {
-		e, before := &s.Entries[i], seen.Head
-		if want := s.UseSeq - consent.Uint64(i); e.Use.UseSeq != want { //nolint:gosec // an index
-			return refuse("entry %d is use %d, not %d", i, e.Use.UseSeq, want)
-		}
-		if err := checkEntry(cp, handle, s, e); err != nil {
-			return err
-		}
-		if i+1 < len(s.Entries) {
-			before = s.leafOf(i + 1).Hash()
-		}
-		if e.Prev != before {
-			return refuse("use %d does not follow the use before it", e.Use.UseSeq)
-		}
-	}
-	return nil
-}
-
-// leafOf computes the leaf of entry i.
-func (s *Statement) leafOf(i int) *Leaf {
-	leaf := LeafOf(&s.Entries[i].Use, s.Slot, s.SubjectSalt, s.Entries[i].Prev)
-	return &leaf
-}
-
-func checkEntry(cp Checkpoint, handle consent.SubjectID, s Statement, e *Entry) error {
-	if e.Use.Handle != handle {
-		return refuse("use %d is of another handle", e.Use.UseSeq)
-	}
-	if e.Index >= consent.Uint64(cp.Size) { //nolint:gosec // not negative
-		return refuse("use %d is record %d of %d", e.Use.UseSeq, e.Index, cp.Size)
-	}
-	if e.Use.UseSeq == 1 && s.SubjectSalt != SubjectSalt(e.Use.Salt) {
-		return refuse("the subject salt is not that of use 1")
+// checkEntry checks that an entry is in the log, and returns its leaf hash.
+func checkEntry(cp Checkpoint, handle consent.SubjectID, s Statement, e *Entry) (hash consent.Hash, err error) {
+	switch {
+	case e.Use.Handle != handle:
+		return hash, refuse("use %d is of another handle", e.Use.UseSeq)
+	case e.Index >= consent.Uint64(cp.Size): //nolint:gosec // not negative
+		return hash, refuse("use %d is record %d of %d", e.Use.UseSeq, e.Index, cp.Size)
+	case e.Use.UseSeq == 1 && s.SubjectSalt != SubjectSalt(e.Use.Salt):
+		return hash, refuse("the subject salt is not that of use 1")
 	}
 	leaf := LeafOf(&e.Use, s.Slot, s.SubjectSalt, e.Prev)
-	if err := checkRecord(e.Proof, cp.Size, cp.Root, int64(e.Index), leaf.Hash()); err != nil { //nolint:gosec // below cp.Size
-		return refuse("use %d is not record %d of the log: %w", e.Use.UseSeq, e.Index, err)
+	hash = leaf.Hash()
+	if err := checkRecord(e.Proof, cp.Size, cp.Root, int64(e.Index), hash); err != nil { //nolint:gosec // below cp.Size
+		return hash, refuse("use %d is not record %d of the log: %w", e.Use.UseSeq, e.Index, err)
 	}
-	return nil
+	return hash, nil
 }
 
 // checkSlot says whether the slot's leaf names the newest use.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestCheck(t *testing.T) {
 func TestStatementJSON(t *testing.T) {
 	b, seen := example(t)
 	var w bytes.Buffer
-	must(t, proof.WriteJSON(&w, b.statement(2, seen)))
+	must(t, proof.WriteJSON(&w, b.statement(2, seen), slices.Values(b.statement(2, seen).Entries)))
 	var s proof.Statement
 	must(t, json.Unmarshal(w.Bytes(), &s))
 	_, err := proof.Check(b.pinned, seen, b.slots[2].handle, 2, s)
@@ -265,7 +266,7 @@ func TestCSV(t *testing.T) {
 	u.Sentence.Text = "says \"so\",\nand more"
 	b.add(0, u)
 	var w strings.Builder
-	must(t, proof.WriteCSV(&w, b.statement(0, proof.Seen{}).Entries))
+	must(t, proof.WriteCSV(&w, slices.Values(b.statement(0, proof.Seen{}).Entries)))
 	want := "use,time,kind,requester,actors,roles,delegation,purpose,action,resource types,resources,emergency,decision,sentence," +
 		"reasons,consents,obligations,request id,record\r\n" +
 		"1,2026-09-21T14:13:20.123Z,decision,rosa-institute,'=cmd|' /C calc'!A0,researcher,,HRESCH,access,Observation," +
