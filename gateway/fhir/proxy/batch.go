@@ -208,17 +208,22 @@ func (b *batchWriter) said(e *requested) error {
 	return nil
 }
 
-// flush decides what waits and writes it.
+// flush decides what waits and writes it. What cannot be decided is said of each read by itself: changes of the same batch are made
+// already, and their answers are owed.
 func (b *batchWriter) flush() error {
 	defer b.w.done()
-	if err := b.x.decide(&b.w, "access"); err != nil {
-		return err
+	fault := b.x.decide(&b.w, "access")
+	if fault == nil && b.w.cutOff() {
+		fault = errOvertake
 	}
-	if b.w.cutOff() {
-		return errOvertake
+	if fault != nil {
+		b.x.note(fault)
 	}
 	for _, p := range b.parts {
 		b.next()
+		if fault != nil && p.its != nil {
+			p = part{said: failed(fault)}
+		}
 		if err := b.part(p); err != nil {
 			return err
 		}

@@ -219,12 +219,16 @@ func (x *exchange) check() error {
 // fail answers with an OperationOutcome. When something was written already the connection is cut: what came so far must not
 // pass for a whole answer.
 func (x *exchange) fail(err error) {
-	o := outcomeFor(err)
-	if !errors.Is(err, o) && o.status >= http.StatusInternalServerError {
-		x.p.cfg.Log.Warn("a FHIR request failed", slog.String("interaction", string(x.act.kind)), slog.String("error", err.Error()))
-	}
+	x.note(err)
 	if x.wrote {
 		panic(http.ErrAbortHandler)
 	}
-	o.write(x.w)
+	outcomeFor(err).write(x.w)
+}
+
+// note logs a fault of ours; what is answered says no more than its code.
+func (x *exchange) note(err error) {
+	if o := outcomeFor(err); !errors.Is(err, o) && o.status >= http.StatusInternalServerError {
+		x.p.cfg.Log.Warn("a FHIR request failed", slog.String("interaction", string(x.act.kind)), slog.String("error", err.Error()))
+	}
 }
