@@ -37,7 +37,7 @@ func TestOperatorScripts(t *testing.T) {
 }
 
 // TestFabricScripts runs the scripts of testdata/fabric, each on a ledger of its own of a running network. PROFILE is the
-// hospital's connection profile for it.
+// hospital's connection profile for it, NETWORK the network's folder.
 func TestFabricScripts(t *testing.T) {
 	n, chaincode := launchtest.Shared(t)
 	testscript.Run(t, testscript.Params{
@@ -51,6 +51,7 @@ func TestFabricScripts(t *testing.T) {
 				return err
 			}
 			text := strings.Replace(string(b), "chaincode: "+launch.Chaincode+"\n", "chaincode: "+chaincode+"\n", 1)
+			e.Setenv("NETWORK", n.Dir())
 			e.Setenv("PROFILE", filepath.Join(e.WorkDir, "hospital.yaml"))
 			return os.WriteFile(filepath.Join(e.WorkDir, "hospital.yaml"), []byte(text), 0o600)
 		},
