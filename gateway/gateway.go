@@ -28,6 +28,7 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // Config is what a gateway stands on. Log, Now and Store may be zero.
@@ -45,6 +46,7 @@ type Config struct {
 	Pseudonyms access.Pseudonyms
 	Custodian  *Custodian                  // who opens subjects here; nil on a gateway without
 	Store      Store                       // the custodian's records; nil: nothing to fetch
+	Studies    *study.Rules                // whose visas are believed, and what is demanded of studies; nil: none, nothing
 	Needs      *minimise.Table             // what purposes need; nil: each needs everything
 	Version    minimise.Version            // FHIR release of the custodian's records; "" means R4
 	Anchor     func(context.Context) error // puts the use log's newest checkpoint on the ledger; nil: nobody signs it here
@@ -98,7 +100,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{cfg: cfg, metrics: newMetrics(), ours: firstParts()}
 	g.access = access.New(access.Config{
-		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Needs: cfg.Needs, Version: cfg.Version,
+		Replica: cfg.Replica, Engine: cfg.Engine, Uses: cfg.Uses, Pseudonyms: cfg.Pseudonyms, Needs: cfg.Needs, Version: cfg.Version, Studies: cfg.Studies,
 		Now: cfg.Now,
 	})
 	if cfg.Notices == nil {

@@ -81,6 +81,8 @@ func TestReasons(t *testing.T) {
 	past.Consent.Period.End = 1600000000000
 	used.UsesLeft = new(consent.Uint64)
 	view.Consent.AccessMode = "view"
+	unfit := grant("c1", "TREAT")
+	unfit.Unfit = policies.DataUse
 	store := ask("TREAT")
 	store.Action.Code = "collect"
 	incomplete := ask("TREAT")
@@ -102,6 +104,7 @@ func TestReasons(t *testing.T) {
 		"D3 denial":       {ask("BTG"), []policies.Record{deny}, policies.Deny, "G1", "deny.consent-denies"},
 		"F5 other use":    {ask("HRESCH"), []policies.Record{grant("c1", "TREAT")}, policies.Deny, "H1", "deny.no-consent-covers"},
 		"F6 used up":      {ask("TREAT"), []policies.Record{used}, policies.Deny, "F6 H1", "deny.used-up"},
+		"F8 study":        {ask("TREAT"), []policies.Record{unfit}, policies.Deny, "F8 H1", "deny.data-use"},
 		"F7 view only":    {store, []policies.Record{view}, policies.Deny, "F7 H1", "deny.view-only"},
 		"G1 denial wins":  {ask("TREAT"), []policies.Record{grant("c1", "TREAT"), deny}, policies.Deny, "G1", "deny.consent-denies"},
 		"H2 no consent":   {ask("TREAT"), nil, policies.Deny, "H2", "deny.no-consent"},

@@ -21,7 +21,7 @@ type Filter struct {
 
 // FilterFormat moves when the bytes or the meaning of filters or of digests do. Stored ones of another format must be made
 // anew.
-const FilterFormat = 1
+const FilterFormat = 2
 
 // FilterSize is the length of a filter in bytes.
 const FilterSize = 28

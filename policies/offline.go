@@ -15,10 +15,11 @@ type Importer func(raw []byte) (records []Record, ok bool, err error)
 
 // OfflineInput is what a decision without a server needs, as files hold it.
 type OfflineInput struct {
-	Consents  [][]byte   // each one consent or a list of them, see ReadConsents
-	Request   []byte     // a Request; its resources may be FHIR resources as they are
-	Now       string     // FHIR date or dateTime, its first instant; "": that of the request
-	Importers []Importer // tried before the forms that ReadConsents knows
+	Consents  [][]byte                           // each one consent or a list of them, see ReadConsents
+	Request   []byte                             // a Request; its resources may be FHIR resources as they are
+	Now       string                             // FHIR date or dateTime, its first instant; "": that of the request
+	Study     func(q Request, rs []Record) error // sets Record.Unfit by what is said of the study; nil: nothing is
+	Importers []Importer                         // tried before the forms that ReadConsents knows
 	Config    Config
 }
 
@@ -42,6 +43,11 @@ func DecideOffline(ctx context.Context, in OfflineInput) (Decision, error) {
 			return faulty(), fmt.Errorf("decide offline: consents %d: %w", i, err)
 		}
 		records = append(records, rs...)
+	}
+	if in.Study != nil {
+		if err := in.Study(req, records); err != nil {
+			return faulty(), fmt.Errorf("decide offline: %w", err)
+		}
 	}
 	if in.Config.Timeout == 0 {
 		in.Config.Timeout = patience

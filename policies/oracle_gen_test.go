@@ -112,6 +112,9 @@ func (c chance) records() []policies.Record {
 			left := consent.Uint64(c.IntN(2))
 			r.UsesLeft = &left
 		}
+		if c.IntN(12) == 0 {
+			r.Unfit = one1(c, []string{policies.DataUse, policies.VisaMissing})
+		}
 		rs = append(rs, r)
 	}
 	return rs

@@ -78,9 +78,9 @@ func counts(r policies.Record, q policies.Request) bool {
 	return among(q.Categories, kinds)
 }
 
-// permitsCount is F6 and F7.
+// permitsCount is F6 to F8.
 func permitsCount(r policies.Record, q policies.Request) bool {
-	if r.UsesLeft != nil && *r.UsesLeft == 0 || r.Consent.EraseBy != 0 && q.Now >= r.Consent.EraseBy {
+	if r.Unfit != "" || r.UsesLeft != nil && *r.UsesLeft == 0 || r.Consent.EraseBy != 0 && q.Now >= r.Consent.EraseBy {
 		return false
 	}
 	return r.Consent.AccessMode != "view" || q.Action.Code == "access"

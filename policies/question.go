@@ -35,6 +35,7 @@ type party struct {
 	record    int    // in the records of the request
 	status    string
 	exhausted bool
+	unfit     string
 	rank      int // place among the dates, for most-recent
 }
 
@@ -75,7 +76,7 @@ func (e *Engine) ask(req Request, records []Record, rest Rest, all bool) *questi
 		}
 		if relevant {
 			q.consents = append(q.consents, party{
-				shape: s, record: i, status: r.Status, exhausted: r.UsesLeft != nil && *r.UsesLeft == 0,
+				shape: s, record: i, status: r.Status, exhausted: r.UsesLeft != nil && *r.UsesLeft == 0, unfit: r.Unfit,
 			})
 		}
 	}
@@ -122,7 +123,7 @@ func (q *question) arrange(a Algorithm, records []Record) {
 			if c := bytes.Compare(x.form, y.form); c != 0 {
 				return c
 			}
-			return cmp.Compare(x.status, y.status)
+			return cmp.Or(cmp.Compare(x.status, y.status), cmp.Compare(x.unfit, y.unfit))
 		})
 		return
 	}
@@ -296,6 +297,7 @@ func (q *question) digest(seed []byte) [32]byte {
 		w.text(string(p.form))
 		w.text(p.status)
 		w.flag(p.exhausted)
+		w.text(p.unfit)
 		w.numbers(int64(p.rank))
 	}
 	w.numbers(int64(len(q.resources)))

@@ -1,6 +1,10 @@
 package policies
 
-import "github.com/volens-ledger/volens/chaincode/consent"
+import (
+	"strings"
+
+	"github.com/volens-ledger/volens/chaincode/consent"
+)
 
 // Algorithm names how several enforceable consents combine (README, G). FHIR defines none, so every decision names its own.
 type Algorithm string
@@ -27,13 +31,37 @@ const Active = "active"
 
 // Record is one consent as a decision sees it.
 type Record struct {
-	ID       string          `json:"id"`       // opaque; echoed in the decision
-	Status   string          `json:"status"`   // FHIR status; only Active is enforceable
-	Date     consent.Millis  `json:"date"`     // when it was given; for most-recent. Of equal dates the later in the list wins
-	Consent  consent.Consent `json:"consent"`  // what it says
-	Attested bool            `json:"attested"` // entered by the custodian, not signed by the patient. Changes no answer
-	UsesLeft *consent.Uint64 `json:"usesLeft"` // nil: no limit. 0: its permits are used up
-	Shape    *Shape          `json:"-"`        // what Engine.Shape made of Consent, or nil to have it made now
+	ID       string          `json:"id"`              // opaque; echoed in the decision
+	Status   string          `json:"status"`          // FHIR status; only Active is enforceable
+	Date     consent.Millis  `json:"date"`            // when it was given; for most-recent. Of equal dates the later in the list wins
+	Consent  consent.Consent `json:"consent"`         // what it says
+	Attested bool            `json:"attested"`        // entered by the custodian, not signed by the patient. Changes no answer
+	UsesLeft *consent.Uint64 `json:"usesLeft"`        // nil: no limit. 0: its permits are used up
+	Unfit    string          `json:"unfit,omitempty"` // why its permits do not match the study that asks: DataUse, DataUseUnclear or VisaMissing; "": they may
+	Shape    *Shape          `json:"-"`               // what Engine.Shape made of Consent, or nil to have it made now
+}
+
+// Why the permits of a consent do not match a study (README, F8). Package study finds out.
+const (
+	DataUse        = "data-use"         // its data use terms do not permit the study, or none is named
+	DataUseUnclear = "data-use-unclear" // they do not say; a person has to look
+	VisaMissing    = "visa"             // it asks for a visa that the researcher has not shown
+)
+
+// Systems of the policies of a consent that restrict what studies it permits.
+const (
+	SystemOBO  = "http://purl.obolibrary.org/obo/"                    // data use terms (DUO_0000042) and diseases (MONDO_0005148)
+	SystemVisa = "https://volens.example/fhir/CodeSystem/ga4gh-visa|" // a GA4GH visa: its type, or type=value
+)
+
+// DataUses are those of the policies of a consent that restrict what studies it permits.
+func DataUses(c consent.Consent) (uses []string) {
+	for _, p := range c.Policies {
+		if strings.HasPrefix(p, SystemOBO) || strings.HasPrefix(p, SystemVisa) {
+			uses = append(uses, p)
+		}
+	}
+	return uses
 }
 
 // Resource is one thing that a request asks for: all that a rule can ask about it.

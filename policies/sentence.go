@@ -20,6 +20,9 @@ var texts = map[string]string{
 	"used-up":           "The number of uses that a consent allows is reached.",
 	"erase-by-passed":   "The date by which the data had to be erased has come.",
 	"view-only":         "A consent lets the data be seen, and nothing else.",
+	DataUse:             "The data use terms of a consent do not permit the study, or no study was named.",
+	DataUseUnclear:      "The data use terms of a consent do not say whether they permit the study; a person has to look.",
+	VisaMissing:         "A consent asks for a visa that the researcher has not shown.",
 	"no-consent-covers": "None of the consents allows this, so it is refused.",
 	"implicit-permits":  "There is no consent, and the policy of this place allows this.",
 	"no-consent":        "There is no consent.",
@@ -54,6 +57,9 @@ var sentences = map[string]map[string]string{
 		"used-up":           "Refused for {purpose}, because your consent has been used as often as it allows.",
 		"erase-by-passed":   "Refused for {purpose}, because the data had to be erased by now.",
 		"view-only":         "Refused, because your consent lets the data be seen and nothing else.",
+		DataUse:             "Refused for {purpose}, because your consent does not allow this study.",
+		DataUseUnclear:      "Refused for {purpose}, because a person has to look at this study first.",
+		VisaMissing:         "Refused for {purpose}, because the researcher has not shown the proof that your consent asks for.",
 		"named-only":        "Refused for {purpose}, because no consent of yours names this purpose.",
 		"not-covered":       "Refused for {purpose}, because your consent does not cover this request.",
 		"outside-period":    "Refused for {purpose}, because your consent is not in force at this time.",
@@ -67,7 +73,7 @@ var sentences = map[string]map[string]string{
 // telling is the order in which a person would tell reasons. The first that is given makes the sentence.
 var telling = []string{
 	"incomplete", "consent-denies", "filtered", "consent-permits", "implicit-permits", "delegate", "used-up", "erase-by-passed",
-	"view-only", "named-only", "not-covered", "outside-period", "other-category", "not-active", "no-consent-covers", "no-consent",
+	"view-only", VisaMissing, DataUse, DataUseUnclear, "named-only", "not-covered", "outside-period", "other-category", "not-active", "no-consent-covers", "no-consent",
 }
 
 // letters of the combining algorithms in README.md.

@@ -29,6 +29,7 @@ type body struct {
 	eraseBy    int64
 	mode       string // how data may be accessed: "", view or store
 	rules      []rule
+	uses       []string // data uses; not told to Rego
 }
 
 // rule is a provision as Rego sees it: instants with open sides filled in, codes as keys. An empty list is silence.
@@ -49,6 +50,9 @@ type names struct {
 
 // Filter is FilterOf the consent.
 func (s *Shape) Filter() Filter { return s.filter }
+
+// DataUses is DataUses of the consent.
+func (s *Shape) DataUses() []string { return s.body.uses }
 
 // Digest names what the consent says, for caches.
 func (s *Shape) Digest() [32]byte { return s.digest }
@@ -95,7 +99,7 @@ func strip(c consent.Consent) *body {
 	if c.Check() != nil {
 		c.Provisions = []consent.Provision{{Effect: consent.Deny}}
 	}
-	b := &body{mode: c.AccessMode, eraseBy: int64(c.EraseBy)}
+	b := &body{mode: c.AccessMode, eraseBy: int64(c.EraseBy), uses: DataUses(c)}
 	if b.eraseBy == 0 {
 		b.eraseBy = never
 	}
@@ -231,6 +235,9 @@ func (b *body) append(out []byte) []byte {
 			w.text(d.Meaning)
 			w.text(d.Reference)
 		}
+	}
+	if len(b.uses) > 0 { // what has none is written as it was before there were any
+		w.list(b.uses)
 	}
 	return w
 }

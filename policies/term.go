@@ -28,7 +28,7 @@ var field = func() map[string]*ast.Term {
 		"actions", "action", "actors", "algorithm", "asks", "authors", "categories", "chain", "codes", "consents",
 		"data", "deep", "delegations", "deny", "effect", "end", "enforceable", "eraseBy", "exhausted", "from", "implicit", "labels", "mode", "purposes",
 		"needs", "now", "permit", "plain", "purpose", "rank", "references", "request", "resources", "roles", "root",
-		"rules", "says", "scope", "self", "shape", "start", "status", "strength", "terms", "to", "types",
+		"rules", "says", "scope", "self", "shape", "start", "status", "strength", "terms", "to", "types", "unfit",
 	} {
 		m[k] = ast.StringTerm(k)
 	}
@@ -42,7 +42,8 @@ func (q *question) term(cfg Config, purposes []string) ast.Value {
 	for i, p := range q.consents {
 		terms = terms || p.shape.body.mode == "view" || p.shape.body.eraseBy != never
 		consents[i] = object(
-			"shape", p.seen.term(), "status", ast.StringTerm(p.status), "exhausted", ast.InternedTerm(p.exhausted), "rank", number(int64(p.rank)),
+			"shape", p.seen.term(), "status", ast.StringTerm(p.status), "exhausted", ast.InternedTerm(p.exhausted), "unfit", ast.InternedTerm(p.unfit),
+			"rank", number(int64(p.rank)),
 		)
 	}
 	resources := make([]*ast.Term, len(q.resources))

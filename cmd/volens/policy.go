@@ -24,7 +24,7 @@ func policyCommand(env cli.Env) *cobra.Command {
 		Long: `The same policies, code systems and code as a gateway's, without a gateway.`,
 		Args: cobra.NoArgs, RunE: cli.Choose,
 	}
-	c.AddCommand(policyDecide(env), policyVectors(env))
+	c.AddCommand(policyDecide(env), policyDUO(env), policyVectors(env))
 	return c
 }
 
@@ -33,6 +33,8 @@ type offline struct {
 	consents                          []string
 	request, now, algorithm, implicit string
 	strict, whole                     bool
+	research, passport                string
+	study                             []string
 	notes                             io.Writer
 }
 
@@ -81,6 +83,9 @@ resources may be FHIR's as they are. It ends with 0 whatever the decision is; wi
 	f.StringVar(&o.now, "now", "", "instant of the decision (FHIR dateTime, or milliseconds since 1970); default the request's own")
 	f.StringVar(&o.algorithm, "algorithm", string(policies.DenyOverrides), "deny-overrides or most-recent")
 	f.StringVar(&o.implicit, "implicit", string(policies.ImplicitDeny), "deny, basic-normal, all-normal or break-glass-only")
+	f.StringSliceVar(&o.study, "study", nil, "what the study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148), with commas")
+	f.StringVar(&o.passport, "passport", "", "file with the researcher's GA4GH passport")
+	f.StringVar(&o.research, "research", "", "file of issuers whose visas are believed, and diseases, as \"volens serve --research\" takes it")
 	f.BoolVar(&o.strict, "exit-code", false, "end with 3 when the decision is deny")
 	f.BoolVar(&o.whole, "strict", false, "refuse a FHIR Consent of which anything but words for people is not mapped")
 	f.Bool("json", true, "the decision is always JSON")
@@ -91,7 +96,7 @@ func (o *offline) decide(c *cobra.Command) (policies.Decision, error) {
 	if o.request == "" {
 		return policies.Decision{}, cli.Usage("--request names the file of the request")
 	}
-	in := policies.OfflineInput{Now: instant(o.now), Config: policies.Config{
+	in := policies.OfflineInput{Now: instant(o.now), Study: o.judge, Config: policies.Config{
 		Algorithm: policies.Algorithm(o.algorithm), Implicit: policies.Implicit(o.implicit), MemoEntries: -1,
 	}}
 	if _, err := policies.New(in.Config); err != nil {
@@ -120,6 +125,28 @@ func (o *offline) decide(c *cobra.Command) (policies.Decision, error) {
 		return d, cli.Usage("%w", err)
 	}
 	return d, nil
+}
+
+// judge says of each consent whether it permits the study.
+func (o *offline) judge(q policies.Request, rs []policies.Record) error {
+	rules, err := studyRules(o.research)
+	if err != nil {
+		return err
+	}
+	pass := ""
+	if o.passport != "" {
+		if pass, err = cli.ReadPassport(o.passport); err != nil {
+			return err
+		}
+	}
+	said, err := rules.Read(o.study, pass, q.Now)
+	if err != nil {
+		return err
+	}
+	for i := range rs {
+		rs[i].Unfit = said.Unfit(q.Purpose, policies.DataUses(rs[i].Consent))
+	}
+	return nil
 }
 
 // instant turns milliseconds since 1970 into RFC 3339, and leaves any other text to those who read it.

@@ -22,6 +22,7 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -30,7 +31,7 @@ type serving struct {
 	place
 	cfg                     node.Config
 	algorithm, implicit     string
-	needs, fhir             string
+	needs, fhir, studies    string
 	genesis, custodian, key string
 	ledger, profile         string
 	backups, logForm        string
@@ -71,6 +72,7 @@ there while the node goes on serving.`,
 	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
 	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
 	f.StringVar(&s.needs, "purposes", "", "file of what purposes need of records (default policies/minimise/purposes.json)")
+	f.StringVar(&s.studies, "research", "", "file of issuers whose GA4GH visas are believed, visas that purposes demand, and diseases (default none)")
 	f.StringVar(&s.fhir, "fhir-version", string(minimise.R4), "release of the custodian's records: R4 or R5")
 	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
 	f.StringVar(&s.cfg.Jurisdiction, "jurisdiction", "", "ISO 3166 code of the law under which the custodian keeps its records; receipts name it")
@@ -123,7 +125,7 @@ func (s *serving) run(c *cobra.Command) error {
 		return err
 	}
 	s.cfg.Algorithm, s.cfg.Implicit = policies.Algorithm(s.algorithm), policies.Implicit(s.implicit)
-	if s.cfg.Needs, s.cfg.FHIR, err = minimal(s.needs, s.fhir); err != nil {
+	if err := s.tables(); err != nil {
 		return err
 	}
 	if s.cfg.Log, err = s.logger(c); err != nil {
@@ -158,6 +160,15 @@ func (s *serving) run(c *cobra.Command) error {
 	return storage(errors.Join(err, n.Close(context.WithoutCancel(c.Context()))))
 }
 
+// tables reads the custodian's own tables.
+func (s *serving) tables() (err error) {
+	if s.cfg.Needs, s.cfg.FHIR, err = minimal(s.needs, s.fhir); err != nil {
+		return err
+	}
+	s.cfg.Studies, err = studyRules(s.studies)
+	return err
+}
+
 // minimal reads what decisions are minimised by.
 func minimal(path, release string) (table *minimise.Table, v minimise.Version, err error) {
 	v = minimise.Version(strings.ToUpper(release))
@@ -174,6 +185,18 @@ func minimal(path, release string) (table *minimise.Table, v minimise.Version, e
 	}
 	table, err = minimise.ParseTable(b)
 	return table, v, err
+}
+
+// studyRules reads what is believed and demanded of studies.
+func studyRules(path string) (*study.Rules, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no rules
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("read the rules of studies: %w", err)
+	}
+	return study.Parse(b)
 }
 
 // wait serves until the context ends or the node cannot go on, and makes backups when it is told to.

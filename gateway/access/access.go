@@ -30,6 +30,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // Requester is who asks: a member with the roles that the ledger gives it now.
@@ -43,7 +44,7 @@ type Requester struct {
 	Response *Response // nil: the answer is one decision
 }
 
-// Config sets a Service up. All but Needs, Version and Now are needed.
+// Config sets a Service up. All but Needs, Version, Studies and Now are needed.
 type Config struct {
 	Replica    *replica.Replica
 	Engine     *policies.Engine
@@ -51,6 +52,7 @@ type Config struct {
 	Pseudonyms Pseudonyms
 	Needs      *minimise.Table  // what purposes need; nil: each needs everything
 	Version    minimise.Version // of the custodian's records; "" means R4
+	Studies    *study.Rules     // whose visas are believed, and what is demanded of studies; nil: none, nothing
 	Now        func() time.Time
 }
 
@@ -84,7 +86,7 @@ func New(cfg Config) *Service {
 type Answer struct {
 	api.Access
 	Handle consent.SubjectID
-	terms  minimise.Terms
+	terms  terms
 	view   *replica.View
 }
 
@@ -143,16 +145,24 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 func (s *Service) begin(ctx context.Context, who Requester, req api.AccessRequest, view *replica.View) (*Pending, error) {
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
-	t := s.terms(req, q)
+	t, err := s.terms(req, q)
+	if err != nil {
+		return nil, err
+	}
 	var d, shown policies.Decision
 	var from []replica.InForce
-	if who.Part {
+	switch {
+	case !s.cfg.Studies.Met(q.Purpose, t.Claims):
+		d = s.refusal("visa-demanded", "The custodian asks for a visa for this purpose that the researcher has not shown.")
+		shown = d
+	case who.Part:
 		d, shown, from = s.part(ctx, &req, &q, &t, view)
-	} else {
+	default:
 		d, from = s.decide(ctx, q, &t, view)
 		shown = d
 	}
 	use := s.use(who, req, q, d, view)
+	use.Reasons = append(use.Reasons, t.stated()...)
 	if d.Decision == policies.Permit {
 		use.Reasons = append(use.Reasons, who.Response.take(view.Handle, view.Counted(use.Consents))...)
 	}
@@ -177,12 +187,12 @@ func (p *Pending) Wait(ctx context.Context) (*Answer, error) {
 
 // decide evaluates, and again without the consents whose last use somebody else took in between. A fault is a denial that
 // says so; the engine's error is in its reasons.
-func (s *Service) decide(ctx context.Context, q policies.Request, t *minimise.Terms, view *replica.View) (policies.Decision, []replica.InForce) {
+func (s *Service) decide(ctx context.Context, q policies.Request, t *terms, view *replica.View) (policies.Decision, []replica.InForce) {
 	if view.Refused != nil {
 		return s.refused(view.Refused), nil
 	}
 	for {
-		d, from, err := s.evaluate(ctx, q, view)
+		d, from, err := s.evaluate(ctx, q, t, view)
 		if err != nil {
 			d.Decision, d.Obligations = policies.Deny, nil // every error denies already; this says so once more, here
 		}
@@ -194,10 +204,15 @@ func (s *Service) decide(ctx context.Context, q policies.Request, t *minimise.Te
 }
 
 // evaluate asks the engine once, about the consents that the request can see.
-func (s *Service) evaluate(ctx context.Context, q policies.Request, view *replica.View) (policies.Decision, []replica.InForce, error) {
+func (s *Service) evaluate(ctx context.Context, q policies.Request, t *terms, view *replica.View) (policies.Decision, []replica.InForce, error) {
 	c, err := view.Consider(s.cfg.Engine.Lens(q))
 	if err != nil {
 		return s.refusal("unreadable", "A consent could not be read, so nothing is decided now."), nil, err
+	}
+	for i := range c.Records {
+		if uses := c.Records[i].Shape.DataUses(); len(uses) > 0 {
+			c.Records[i].Unfit = t.Unfit(q.Purpose, uses)
+		}
 	}
 	d, err := s.cfg.Engine.DecideSeen(ctx, q, c.Records, c.Rest)
 	if d.Memo {

@@ -3,12 +3,18 @@ package access_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -22,6 +28,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // scene is a service on a node's parts, past HTTP.
@@ -369,14 +376,84 @@ func TestMinimised(t *testing.T) {
 	}
 }
 
+// TestStudy checks that a consent with data use terms, which asks for a visa, permits a study that fits, shown by one, and no
+// other; that the record says what was stated, never the passport; and that the decision comes out the same when it is made again.
+func TestStudy(t *testing.T) {
+	ctx := context.Background()
+	s := start(t, nil)
+	alice, me := s.Enrol("p1")
+	c := consenttest.ResearchConsent(consenttest.RosaInstitute, 0)
+	c.Policies = []string{"http://purl.obolibrary.org/obo/DUO_0000006", "http://purl.obolibrary.org/obo/DUO_0000045", policies.SystemVisa + "ResearcherStatus"}
+	s.grant(alice, me, c)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	s.must(err)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "1"}}, nil)
+	s.must(err)
+	jws, err := signer.Sign(fmt.Appendf(nil, `{"iss":"https://b.example","sub":"rosa-secret","iat":1,"exp":%d,"scope":"openid","ga4gh_visa_v1":{"type":"ResearcherStatus","asserted":1,"value":"https://bona.fide","source":"https://uni.example","by":"so"}}`,
+		time.Now().Unix()+3600))
+	s.must(err)
+	visa, err := jws.CompactSerialize()
+	s.must(err)
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}})
+	s.must(err)
+	rules, err := study.Parse([]byte(`{"issuers":[{"iss":"https://b.example","jwks":` + string(keys) + `}],"demands":{"CLINTRCH":[[{"type":"ControlledAccessGrants","by":"const:dac"}]]}}`))
+	s.must(err)
+	n := s.Node
+	s.service = access.New(access.Config{Replica: n.Replica, Engine: n.Engine, Uses: n.Uses, Pseudonyms: s.names, Studies: rules})
+	for name, ask := range map[string]struct {
+		purpose, passport string
+		study             []string
+		sentence          string
+	}{
+		"fits":           {"HRESCH", visa, []string{"DS", "MONDO:0005148", "NPU"}, "permit.consent-permits"},
+		"for profit":     {"HRESCH", visa, []string{"HMB"}, "deny.data-use"},
+		"no study":       {"HRESCH", visa, nil, "deny.data-use"},
+		"kind not named": {"HRESCH", visa, []string{"NPU"}, "deny.data-use-unclear"},
+		"no visa":        {"HRESCH", "", []string{"HMB", "NPU"}, "deny.visa"},
+		"demanded":       {"CLINTRCH", visa, []string{"HMB", "NPU"}, "visa-demanded"},
+	} {
+		req := s.request(alice)
+		req.Purpose.Code, req.Study, req.Passport = ask.purpose, ask.study, ask.passport
+		a := s.decide(req)
+		u, input, err := s.Node.Uses.Open(a.Use.Index)
+		s.must(err)
+		if a.Sentence.Code != ask.sentence || u.Sentence.Code != ask.sentence {
+			t.Errorf("%s: %+v", name, a.Decision)
+		}
+		told := slices.ContainsFunc(u.Reasons, func(r proof.Reason) bool { return r.Code == "visa" && r.Rule == "N2" })
+		if told != (ask.passport != "") || bytes.Contains(input, []byte(visa)) || bytes.Contains(input, []byte("rosa-secret")) {
+			t.Errorf("%s: on record as %+v", name, u)
+		}
+		d, detail, err := s.service.Replay(ctx, u, input, s.Node.Engine)
+		if name == "demanded" {
+			if consent.CodeOf(err) != consent.WrongState {
+				t.Errorf("a refusal of the gateway was decided again: %v", err)
+			}
+			continue
+		}
+		if err != nil || detail != "" || d.Decision != a.Decision.Decision {
+			t.Errorf("%s: %+v, %q, %v", name, d, detail, err)
+		}
+	}
+	req := s.request(alice)
+	req.Passport = "not a passport"
+	if a, err := s.service.Decide(ctx, rosa, req, nil); consent.CodeOf(err) == "" && a.Decision.Decision == policies.Permit {
+		t.Errorf("%+v, %v", a, err)
+	}
+	req.Study = []string{"cancer"}
+	if _, err := s.service.Decide(ctx, rosa, req, nil); consent.CodeOf(err) != consent.Malformed {
+		t.Errorf("a term that nobody knows: %v", err)
+	}
+}
+
 // FuzzInput checks that the sealed input of a use has one form: what can be read is what would be written.
 func FuzzInput(f *testing.F) {
 	left := consent.Uint64(3)
-	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []replica.InForce{{Seq: 3, Date: 5, Attested: true, UsesLeft: &left}, {Seq: 4}}, minimise.Terms{}))
-	f.Add(access.Encode(policies.Request{}, nil, minimise.Terms{}))
+	f.Add(access.Encode(policies.Request{Actors: []string{"Organization/a"}, Now: 7}, []replica.InForce{{Seq: 3, Date: 5, Attested: true, UsesLeft: &left}, {Seq: 4}}, minimise.Terms{}, study.Claims{}))
+	f.Add(access.Encode(policies.Request{}, nil, minimise.Terms{}, study.Claims{}))
 	f.Add(access.Encode(policies.Request{}, nil, minimise.Terms{
 		Version: minimise.R4, Elements: []string{"code"}, Needs: []minimise.Need{{Type: "Goal", None: true}}, Present: [][]string{{"note"}, nil},
-	}))
+	}, study.Claims{Terms: []string{"DUO:0000042"}, Diseases: []study.Disease{{Name: "MONDO:1"}}, Visas: []study.Visa{{Type: "ResearcherStatus", Expires: 7}}}))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		again, err := access.Recode(b)

@@ -5,11 +5,12 @@ import (
 	"github.com/volens-ledger/volens/gateway/replica"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // Encode writes the sealed input of a use.
-func Encode(q policies.Request, from []replica.InForce, t minimise.Terms) []byte {
-	return encodeInput(q, from, t)
+func Encode(q policies.Request, from []replica.InForce, t minimise.Terms, c study.Claims) []byte {
+	return encodeInput(q, from, terms{t, c})
 }
 
 // Recode reads the sealed input of a use and writes it again.

@@ -8,21 +8,45 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
-// terms are how the decision on a request is minimised. What is brought or put right is not: it comes from the requester.
-func (s *Service) terms(req api.AccessRequest, q policies.Request) minimise.Terms {
-	if q.Action.Code == "collect" || q.Action.Code == "correct" {
-		return minimise.Terms{}
+// terms are what bears on a decision beside the question and the consents: how it is minimised, and what is said of a study.
+type terms struct {
+	minimise.Terms
+	study.Claims
+}
+
+// bear reports whether any of it does.
+func (t *terms) bear() bool { return t.Binds() || t.Stated() }
+
+// terms are those of a request. What is brought or put right is not minimised: it comes from the requester.
+func (s *Service) terms(req api.AccessRequest, q policies.Request) (t terms, err error) {
+	if t.Claims, err = s.cfg.Studies.Read(req.Study, req.Passport, q.Now); err != nil {
+		return t, err
 	}
-	t := minimise.Terms{Elements: req.Elements, Summary: req.Summary, Needs: s.cfg.Needs.Needs(q.Purpose, minimise.Types(q))}
+	if q.Action.Code == "collect" || q.Action.Code == "correct" {
+		return t, nil
+	}
+	t.Elements, t.Summary, t.Needs = req.Elements, req.Summary, s.cfg.Needs.Needs(q.Purpose, minimise.Types(q))
 	if t.Summary == "false" {
 		t.Summary = ""
 	}
 	if t.Binds() {
 		t.Version, t.Present = s.cfg.Version, req.Present
 	}
-	return t
+	return t, nil
+}
+
+// stated is what is said of the study, for the record.
+func (t *terms) stated() (out []proof.Reason) {
+	if len(t.Claims.Terms) > 0 {
+		out = append(out, proof.Reason{Rule: "N1", Code: "study", Text: "Stated of the study: " + strings.Join(t.Claims.Terms, ", ") + "."})
+	}
+	for _, v := range t.Visas {
+		out = append(out, proof.Reason{Rule: "N2", Code: "visa", Text: "Shown of the researcher: " + v.Type + ", said by " + v.Issuer + "."})
+	}
+	return out
 }
 
 // Minimised is a resource as it flows under a permit, by the release of FHIR that the custodian's records have. It fails on

@@ -16,7 +16,7 @@ import (
 //
 // When nothing flows, the requester is told what its request would come to whatever there is, so that what is withheld and
 // what is not there look the same.
-func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, t *minimise.Terms, view *replica.View) (d, shown policies.Decision, from []replica.InForce) {
+func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.Request, t *terms, view *replica.View) (d, shown policies.Decision, from []replica.InForce) {
 	if view.Refused != nil {
 		d = s.refused(view.Refused)
 		return d, d, nil
@@ -26,8 +26,7 @@ func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.
 		if flowing, present := permitted(req.Resources, t.Present, d); d.Decision != policies.Permit && len(flowing) > 0 {
 			withheld := len(req.Resources) - len(flowing)
 			req.Resources, q.Resources = flowing, flowing
-			*t = s.terms(*req, *q)
-			t.Present = present
+			t.Needs, t.Present = s.cfg.Needs.Needs(q.Purpose, minimise.Types(*q)), present
 			d, from = s.decide(ctx, *q, t, view)
 			shown = d
 			d.Reasons = append(slices.Clone(d.Reasons), policies.Reason{
@@ -43,7 +42,7 @@ func (s *Service) part(ctx context.Context, req *api.AccessRequest, q *policies.
 	}
 	general := *q
 	general.Resources = nil
-	shown, all, err := s.evaluate(ctx, general, view)
+	shown, all, err := s.evaluate(ctx, general, t, view)
 	if err != nil || shown.Decision == policies.Permit {
 		shown = s.refusal("nothing-flows", "Nothing that was asked for is there and may flow.")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // input is what a use keeps for its replay: the question as it was put, and which consents were in force. Their bodies are
@@ -26,7 +27,8 @@ type input struct {
 // the one of most uses.
 type input2 struct {
 	input
-	Terms minimise.Terms
+	Terms  minimise.Terms
+	Claims study.Claims
 }
 
 // The versions of an input; its first member says which it is.
@@ -35,9 +37,9 @@ const (
 	inputVersion2 = "2"
 )
 
-func encodeInput(q policies.Request, from []replica.InForce, t minimise.Terms) []byte {
-	in := input2{input{inputVersion, q, from}, t}
-	if t.Binds() {
+func encodeInput(q policies.Request, from []replica.InForce, t terms) []byte {
+	in := input2{input{inputVersion, q, from}, t.Terms, t.Claims}
+	if t.bear() {
 		in.Version = inputVersion2
 		return consent.Append(nil, &in)
 	}
@@ -72,7 +74,8 @@ func (s *Service) Replay(ctx context.Context, u proof.Use, sealed []byte, engine
 			return policies.Decision{}, "", err
 		}
 		recs[i] = policies.Record{
-			ID: strconv.FormatUint(uint64(c.Seq), 10), Status: policies.Active, Date: c.Date, Attested: c.Attested,
+			Unfit: in.Claims.Unfit(in.Question.Purpose, policies.DataUses(body)),
+			ID:    strconv.FormatUint(uint64(c.Seq), 10), Status: policies.Active, Date: c.Date, Attested: c.Attested,
 			UsesLeft: c.UsesLeft, Consent: body,
 		}
 	}
@@ -125,12 +128,22 @@ func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Previe
 		}
 		recs = append(recs, policies.Record{ID: "preview", Status: policies.Active, Date: now, Consent: *p.Consent})
 	}
-	req := api.AccessRequest{Actor: p.Actor, Purpose: p.Purpose, Action: p.Action, Resources: p.Resources, Emergency: "preview"}
+	req := api.AccessRequest{Actor: p.Actor, Purpose: p.Purpose, Action: p.Action, Study: p.Study, Resources: p.Resources, Emergency: "preview"}
 	if err := check(req); err != nil {
 		return policies.Decision{}, err
 	}
 	q := question(Requester{Member: p.Member, Roles: roles}, req, view.Custodian, now)
+	t, err := s.terms(req, q)
+	if err != nil {
+		return policies.Decision{}, err
+	}
+	for i := range recs {
+		uses := policies.DataUses(recs[i].Consent)
+		if recs[i].Shape != nil {
+			uses = recs[i].Shape.DataUses()
+		}
+		recs[i].Unfit = t.Unfit(q.Purpose, uses)
+	}
 	d, err := s.cfg.Engine.Decide(ctx, q, recs)
-	t := s.terms(req, q)
 	return t.Bind(q, d), err
 }

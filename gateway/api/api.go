@@ -148,10 +148,12 @@ type AccessRequest struct {
 	Categories    []consent.Coding `json:"categories,omitempty"`
 	ResourceTypes []consent.Coding `json:"resourceTypes,omitempty"`
 	Resources     []Resource       `json:"resources,omitempty" limit:"256"`
-	Elements      []string         `json:"elements,omitempty" limit:"64"` // of each resource only these, as FHIR's _elements; empty: all
-	Summary       string           `json:"summary,omitempty"`             // as FHIR's _summary: true, text, data or false
-	Emergency     string           `json:"emergency,omitempty"`           // the reason, when the purpose is an emergency
-	RequestID     string           `json:"requestId,omitempty"`           // the caller's own reference, kept on record
+	Elements      []string         `json:"elements,omitempty" limit:"64"`    // of each resource only these, as FHIR's _elements; empty: all
+	Summary       string           `json:"summary,omitempty"`                // as FHIR's _summary: true, text, data or false
+	Study         []string         `json:"study,omitempty"`                  // what the study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148)
+	Passport      string           `json:"passport,omitempty" limit:"65536"` // GA4GH passport of the researcher, or its visas with spaces between; never kept
+	Emergency     string           `json:"emergency,omitempty"`              // the reason, when the purpose is an emergency
+	RequestID     string           `json:"requestId,omitempty"`              // the caller's own reference, kept on record
 
 	// Present are of each resource its top-level elements, where who asks holds the resource: a gateway, never a client.
 	Present [][]string `json:"-"`
@@ -198,6 +200,7 @@ type Preview struct {
 	Actor     Actor            `json:"actor"`
 	Purpose   consent.Coding   `json:"purpose"`
 	Action    consent.Coding   `json:"action"`
+	Study     []string         `json:"study,omitempty"` // as in AccessRequest
 	Resources []Resource       `json:"resources,omitempty" limit:"256"`
 }
 

@@ -17,10 +17,11 @@ consents[c] := record.shape if {
 }
 
 # METADATA
-# title: F6, F7. Permits count until the uses are used up or the erase-by date comes, for the actions of the access mode
+# title: F6, F7, F8. Permits count until the uses are used up or the erase-by date comes, for the access mode's actions and fit studies
 permitting contains c if {
 	some c, shape in consents
 	input.consents[c].exhausted == false
+	input.consents[c].unfit == ""
 	input.now < shape.eraseBy
 	is_number(shape.eraseBy)
 	modes[shape.mode] == input.request.action

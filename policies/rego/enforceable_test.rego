@@ -45,6 +45,8 @@ test_f6_uses_and_erase_by if {
 	not permits({"status": "inactive"}, fixtures.use)
 }
 
+test_f8_unfit if not permits({"unfit": "data-use"}, fixtures.use)
+
 test_f7_view_only if {
 	permits({"shape": {"mode": "view"}}, fixtures.access)
 	not permits({"shape": {"mode": "view"}}, fixtures.use)

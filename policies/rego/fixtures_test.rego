@@ -33,7 +33,7 @@ shape(rules) := {
 	"categories": {null, "a|b"}, "start": 0, "end": 100, "eraseBy": 1000, "mode": "", "rules": rules, "root": {}, "deep": false,
 }
 
-record(rules) := {"shape": shape(rules), "status": "active", "exhausted": false, "rank": 0}
+record(rules) := {"shape": shape(rules), "status": "active", "exhausted": false, "unfit": "", "rank": 0}
 
 resource(change) := object.union(
 	{

@@ -108,6 +108,13 @@ missing contains ["F6", "erase-by-passed", c] if {
 }
 
 # METADATA
+# title: F8. A consent does not permit the study
+missing contains ["F8", input.consents[c].unfit, c] if {
+	some c, _ in enforceable.consents
+	input.consents[c].unfit != ""
+}
+
+# METADATA
 # title: F7. A consent lets data be seen only
 missing contains ["F7", "view-only", c] if {
 	some c, shape in enforceable.consents

@@ -46,6 +46,7 @@ test_f5 if ["F5", "not-covered", 0] in why({}, [one])
 
 test_f6 if {
 	["F6", "used-up", 0] in why({}, [object.union(one, {"exhausted": true})])
+	["F8", "data-use", 0] in why({}, [object.union(one, {"unfit": "data-use"})])
 	["F6", "erase-by-passed", 0] in why({}, [object.union(one, {"shape": {"eraseBy": 50}})])
 }
 

@@ -30,7 +30,8 @@ sees it. You name a patient by the pseudonym that the custodian gave you.`,
 // ask are the flags that describe an access request.
 type ask struct {
 	file, subject, purpose, action, actor, emergency, id string
-	summary                                              string
+	summary, passport                                    string
+	study                                                []string
 	groups, types, resources, categories, elements       []string
 }
 
@@ -47,6 +48,8 @@ func (q *ask) flags(c *cobra.Command) {
 	f.StringArrayVar(&q.categories, "category", nil, "only consents of this kind (system|code, or a FHIR scope); may be repeated")
 	f.StringSliceVar(&q.elements, "elements", nil, "of each resource only these elements (FHIR _elements), with commas; none means all")
 	f.StringVar(&q.summary, "summary", "", "FHIR _summary: true, text or data")
+	f.StringSliceVar(&q.study, "study", nil, "what your study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148), with commas")
+	f.StringVar(&q.passport, "passport", "", "file with the researcher's GA4GH passport: its token, or JSON with ga4gh_passport_v1")
 	f.StringVar(&q.emergency, "emergency", "", "why the glass is broken, when the purpose is an emergency")
 	f.StringVar(&q.id, "request-id", "", "your own reference, kept on record")
 }
@@ -71,6 +74,12 @@ func (q *ask) request(in io.Reader) (r api.AccessRequest, err error) {
 		Action:        consent.Coding{System: policies.SystemAction, Code: q.action},
 		ResourceTypes: codings(policies.SystemResourceType, q.types), Elements: q.elements, Summary: q.summary, Emergency: q.emergency, RequestID: q.id,
 	}
+	r.Study = q.study
+	if q.passport != "" {
+		if r.Passport, err = ReadPassport(q.passport); err != nil {
+			return r, err
+		}
+	}
 	for _, k := range q.categories {
 		system, c, ok := strings.Cut(k, "|")
 		if !ok {
@@ -86,6 +95,21 @@ func (q *ask) request(in io.Reader) (r api.AccessRequest, err error) {
 		r.Resources = append(r.Resources, api.Resource{Type: kind, ID: id})
 	}
 	return r, nil
+}
+
+// ReadPassport reads a file with a passport: a passport's token, or the visas of a JSON object such as a broker's userinfo answer.
+func ReadPassport(path string) (string, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the person names it
+	if err != nil {
+		return "", Usage("read the passport: %w", err)
+	}
+	var p struct {
+		Visas []string `json:"ga4gh_passport_v1"` //nolint:tagliatelle // GA4GH
+	}
+	if json.Unmarshal(b, &p) == nil {
+		return strings.Join(p.Visas, " "), nil
+	}
+	return strings.TrimSpace(string(b)), nil
 }
 
 // maxInput bounds what is read from a file of requests, in bytes.

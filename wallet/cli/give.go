@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/wallet"
 )
 
@@ -190,6 +192,11 @@ func (t *terms) narrowed(old consent.Consent, c *cobra.Command, p *person) (cons
 		if changed(flag) {
 			take()
 		}
+	}
+	if changed("data-use") || changed("visa") {
+		uses := policies.DataUses(n)
+		n.Policies = slices.DeleteFunc(slices.Clone(n.Policies), func(p string) bool { return slices.Contains(uses, p) })
+		n.Policies = append(n.Policies, policies.DataUses(k)...)
 	}
 	n.Provisions = append([]consent.Provision{root}, old.Provisions[1:]...)
 	n.Provisions = append(n.Provisions, k.Provisions[1:]...)

@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/duo"
+	"github.com/volens-ledger/volens/policies/passport"
 	"github.com/volens-ledger/volens/wallet/online"
 )
 
@@ -19,7 +22,7 @@ import (
 type terms struct {
 	file                                      string
 	to, purposes, actions, types, labels      []string
-	denyTypes, denyLabels                     []string
+	denyTypes, denyLabels, uses, visas        []string
 	from, until, dataFrom, dataUntil, eraseBy string
 	mode, kind, locale, text, policy          string
 	maxUses                                   uint64
@@ -35,6 +38,8 @@ func (t *terms) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&t.labels, "label", nil, "security label that the data must bear (N, R, …); may be repeated")
 	f.StringArrayVar(&t.denyTypes, "except-type", nil, "resource type that stays closed; may be repeated")
 	f.StringArrayVar(&t.denyLabels, "except-label", nil, "security label whose data stays closed (R, PSY, …); may be repeated")
+	f.StringSliceVar(&t.uses, "data-use", nil, "only for studies that these terms permit: DUO (GRU, HMB, DS, NPU, …) and diseases (MONDO:0005148), with commas")
+	f.StringArrayVar(&t.visas, "visa", nil, "only for researchers who show this GA4GH visa: its type, or type=value; may be repeated")
 	f.StringVar(&t.from, "from", "", "from this day or instant on (RFC 3339, UTC)")
 	f.StringVar(&t.until, "until", "", "up to and with this day, or until just before this instant")
 	f.StringVar(&t.dataFrom, "data-from", "", "only data from this day or instant on")
@@ -75,6 +80,9 @@ func (t *terms) consent(now time.Time) (c consent.Consent, err error) {
 	if t.policy != "" {
 		c.Policies = []string{t.policy}
 	}
+	if err = t.research(&c); err != nil {
+		return c, err
+	}
 	if c.Period, err = period(t.from, t.until); err != nil {
 		return c, err
 	}
@@ -96,6 +104,25 @@ func (t *terms) consent(now time.Time) (c consent.Consent, err error) {
 		return c, Usage("%w", err)
 	}
 	return c, nil
+}
+
+// research adds what studies the consent permits.
+func (t *terms) research(c *consent.Consent) error {
+	for _, name := range t.uses {
+		curie, known := duo.Curie(name)
+		if !known {
+			return Usage("--data-use %q is neither a term of DUO nor a disease such as MONDO:0005148", name)
+		}
+		c.Policies = append(c.Policies, duo.IRI(curie))
+	}
+	for _, v := range t.visas {
+		kind, _, _ := strings.Cut(v, "=")
+		if valid, _ := passport.Type(kind); !valid {
+			return Usage("--visa %q is no type of GA4GH visa", v)
+		}
+		c.Policies = append(c.Policies, policies.SystemVisa+v)
+	}
+	return nil
 }
 
 // exceptions are nested rules with the opposite effect, one for types and one for labels: either is enough.

@@ -30,6 +30,7 @@ import (
 	"github.com/volens-ledger/volens/network/vault"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // Config says what to run. Paths and Listen are needed.
@@ -45,6 +46,7 @@ type Config struct {
 	Algorithm    policies.Algorithm
 	Implicit     policies.Implicit
 	Needs        *minimise.Table  // what purposes need of records; nil: each needs everything
+	Studies      *study.Rules     // whose visas are believed, and what is demanded of studies; nil: none, nothing
 	FHIR         minimise.Version // release of the custodian's records; "" means R4
 	Evaluation   time.Duration    // limit of one evaluation, by the wall clock; then deny. 0 means 50 ms
 	FreeReserve  int64            // bytes of disk kept free; 0 means 1 GiB, negative none
@@ -315,7 +317,7 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 	}
 	gc := gateway.Config{
 		Ledger: n.Ledger, LedgerLog: n.Ledger.Log(), Genesis: genesis, Replica: n.Replica, Engine: n.Engine, Archive: n.unarchive,
-		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Needs: n.cfg.Needs, Version: n.cfg.FHIR, Info: info, Origin: n.url,
+		Uses: n.Uses, Vault: n.Vault, Auth: service, Pseudonyms: access.NewPseudonyms(secret), Store: n.cfg.Store, Needs: n.cfg.Needs, Studies: n.cfg.Studies, Version: n.cfg.FHIR, Info: info, Origin: n.url,
 		Fenced: n.fenced, Log: n.cfg.Log, Now: n.cfg.Now,
 	}
 	if gc.App, err = n.app(); err != nil {
