@@ -318,7 +318,7 @@ test("a health certificate is read from a picture, judged here, and shared and t
   await expect(page.getByRole("alert")).toContainText("Choose a file or paste the text.");
   await page.getByLabel("Picture or file").setInputFiles(picture);
   await expect(page.getByLabel("Or the text of the code")).toHaveValue(text);
-  await page.getByLabel("Or the text of the code").fill(`${text.slice(0, -2)}00`);
+  await page.getByLabel("Or the text of the code").fill(`${text.slice(0, -22)}${text.slice(-22, -20) === "50" ? "51" : "50"}${text.slice(-20)}`);
   await anna.press("Read it");
   await anna.heading("Is this your certificate?");
   await expect(page.getByRole("heading", { name: "Do not rely on this" })).toBeVisible();

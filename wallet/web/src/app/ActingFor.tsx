@@ -16,7 +16,7 @@ export function ActingFor() {
         <strong>{t("acting.title", { name: label })}</strong>
       </p>
       <p>
-        {t("acting.may")}: {f.list(d.scope.map((s) => t(`people.${s}`)))}.{" "}
+        {t("acting.may")}: {f.list(d.scope.map((s) => t(`acting.${s}`)))}.{" "}
         {d.ends !== "0" && `${t("people.until")}: ${f.date(Number(d.ends) - 1)}. `}
         {d.scope.includes("view") && t("acting.seen")}
       </p>

@@ -137,6 +137,9 @@ export const records = {
     open: 'Erase this record',
   },
   acting: {
+    view: 'see their consents and who used their data',
+    grant: 'say yes or no for them',
+    revoke: 'stop sharing for them',
     title: 'You act for {{name}}',
     may: 'You may',
     seen: 'What you look at is written down, and they see it.',

@@ -137,6 +137,9 @@ export const records = {
     open: "Borrar esta historia",
   },
   acting: {
+    view: "ver sus permisos y quién usó sus datos",
+    grant: "decir sí o no por esa persona",
+    revoke: "dejar de compartir por esa persona",
     title: "Usted actúa por {{name}}",
     may: "Usted puede",
     seen: "Lo que usted mira queda apuntado, y esa persona lo ve.",
