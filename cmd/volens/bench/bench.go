@@ -18,7 +18,6 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
-	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Options of a run.
@@ -75,11 +74,7 @@ func (o Options) start(ctx context.Context) (*server, error) {
 	s := &server{url: o.URL, p: p}
 	if s.url == "" {
 		// A machine that is busy with other things shows in the latencies, not in denials: the limit of an evaluation is generous.
-		needs, err := minimise.Default()
-		if err != nil {
-			return nil, err
-		}
-		n, err := node.Start(ctx, node.Config{Paths: p, Needs: needs, Listen: "127.0.0.1:0", SignIns: 1 << 20, Evaluation: time.Second, Progress: o.Progress})
+		n, err := node.Start(ctx, node.Config{Paths: p, Listen: "127.0.0.1:0", SignIns: 1 << 20, Evaluation: time.Second, Progress: o.Progress})
 		if err != nil {
 			return nil, err
 		}
