@@ -6,13 +6,13 @@ import { world } from "./world.ts";
 export const password = "three green apples";
 
 /** Makes a wallet, writes the words down and proves it, and links the record of the demo's visitor. */
-export async function onboard(p: Person, shots: boolean): Promise<string[]> {
+export async function onboard(p: Person, shots: boolean, invitation = world().visitor): Promise<string[]> {
   const { page } = p;
   const look = (name: string) => (shots ? p.look(name) : Promise.resolve());
   await p.open("/");
   await p.heading("You decide who sees your health record");
   await look("01-welcome");
-  await p.open(`/enrol#${world().visitor}`);
+  await p.open(`/enrol#${invitation}`);
   await p.heading("Choose a password");
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByLabel("Type it again").fill("something else");

@@ -38,7 +38,7 @@ export class Person {
   }
 
   /** go follows a link of the menu; the page's heading must come. */
-  async go(link: string, heading = link): Promise<void> {
+  async go(link: string, heading: string | RegExp = link): Promise<void> {
     await this.page.getByRole("navigation").getByRole("link", { name: link, exact: true }).click();
     await this.heading(heading);
   }
@@ -51,10 +51,24 @@ export class Person {
     await this.page.getByRole("button", { name }).first().click();
   }
 
+  /** reach moves on with Tab until the thing that has this name is reached. */
+  async reach(name: string | RegExp): Promise<void> {
+    const wanted = typeof name === "string" ? new RegExp(`^${name}`) : name;
+    for (let i = 0; i < 150; i++) {
+      await this.page.keyboard.press("Tab");
+      const at = await this.page.evaluate(() => {
+        const e = document.activeElement as (HTMLElement & { labels?: NodeListOf<HTMLLabelElement> }) | null;
+        return (e?.labels?.[0]?.textContent ?? e?.textContent ?? "").trim();
+      });
+      if (wanted.test(at)) return;
+    }
+    throw new Error(`${String(name)} is not reached by keyboard`);
+  }
+
   /** look checks the page with axe and keeps a picture of it. */
   async look(name: string): Promise<void> {
     await expect(this.page.locator(".v-wait")).toHaveCount(0);
-    const { violations } = await new AxeBuilder({ page: this.page as never /* its types are of another release of Playwright */ }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
+    const { violations } = await new AxeBuilder({ page: this.page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
     await this.page.screenshot({ path: `${import.meta.dirname}/artefacts/${name}.png`, fullPage: true });
     for (const v of violations) this.faults.push(`${name}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
   }

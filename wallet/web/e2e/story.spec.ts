@@ -185,51 +185,37 @@ test("every page of hers is clean", async () => {
   await expect(page.locator("code").last()).toHaveText(/^[0-9a-f]{64}$/);
 });
 
-/** Tab moves on until the thing is reached that has this name. */
-async function reach(name: string | RegExp): Promise<void> {
-  const wanted = typeof name === "string" ? new RegExp(`^${name}`) : name;
-  for (let i = 0; i < 60; i++) {
-    await patient.page.keyboard.press("Tab");
-    const at = await patient.page.evaluate(() => {
-      const e = document.activeElement;
-      return e instanceof HTMLInputElement ? (e.labels?.[0]?.textContent ?? "") : (e?.textContent ?? "");
-    });
-    if (wanted.test(at.trim())) return;
-  }
-  throw new Error(`the keyboard does not reach ${String(name)}`);
-}
-
 test("she gives and ends a consent by keyboard alone", async () => {
   const keys = patient.page.keyboard;
   await patient.open("/consents");
   await patient.heading("Open your wallet");
-  await reach("Password");
+  await patient.reach("Password");
   await keys.type(password);
   await keys.press("Enter");
   await patient.heading("My consents");
-  await reach("Share data");
+  await patient.reach("Share data");
   await keys.press("Enter");
   await patient.heading(/Step 1/);
-  await reach("My care team");
+  await patient.reach("My care team");
   await keys.press("ArrowDown"); // research
-  await reach("Continue");
+  await patient.reach("Continue");
   await keys.press("Enter");
   await patient.heading(/Step 2/);
-  await reach("Continue");
+  await patient.reach("Continue");
   await keys.press("Enter");
   await patient.heading(/Step 3/);
   await expect(patient.page.getByRole("button", { name: "Sign and save" })).toBeVisible();
-  await reach("Sign and save");
+  await patient.reach("Sign and save");
   await keys.press("Enter");
   await patient.heading(/You now share data/);
-  await reach("My consents");
+  await patient.reach("My consents");
   await keys.press("Enter");
   await patient.heading("My consents");
-  await reach("Stop sharing");
+  await patient.reach("Stop sharing");
   await keys.press("Enter");
   await patient.heading(/Stop sharing with/);
   await expect(patient.page.locator("main").getByRole("button", { name: "Stop sharing" })).toBeVisible();
-  await reach(/^Stop sharing$/);
+  await patient.reach(/^Stop sharing$/);
   await keys.press("Enter");
   await patient.heading(/^Stopped/);
 });

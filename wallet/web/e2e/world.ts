@@ -11,12 +11,14 @@ export interface World {
   members: Record<"rosa" | "bob" | "aurel" | "city", { member: string; key: string; subject?: string }>;
 }
 
+/** The program that is tested. */
+export const binary = process.env["VOLENS"] ?? resolve(import.meta.dirname, "../../../bin/volens");
+
 /** The world of this run. */
 export const world = (): World => JSON.parse(readFileSync(process.env["VOLENS_WORLD"] ?? "", "utf8")) as World;
 
 /** Starts the real binary on the embedded ledger, in a folder and at a port of its own. */
 export default async function start(): Promise<() => Promise<void>> {
-  const binary = process.env["VOLENS"] ?? resolve(import.meta.dirname, "../../../bin/volens");
   const issuer = resolve(import.meta.dirname, "../../document/testdata/smart-health-cards/issuer-jwks.json"); // of the specification's examples
   const folder = mkdtempSync(join(tmpdir(), "volens-e2e-"));
   const child = spawn(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--recovery-delay", "1s", "--trust", issuer, "--dir", join(folder, "world")], { stdio: ["ignore", "pipe", "inherit"] });

@@ -42,7 +42,7 @@ export function Wait({ children }: { children?: string | undefined }) {
   );
 }
 
-type Mood = 'good' | 'bad' | 'warn' | 'quiet';
+type Mood = 'good' | 'bad' | 'warn' | 'urgent' | 'quiet';
 
 /** Box sets a part of a page apart: a landmark by its title, unless it is one of several alike. */
 export function Box({ mood, title, level = 2, alike, children }: { mood?: Mood; title?: string; level?: 2 | 3; alike?: boolean; children: ReactNode }) {

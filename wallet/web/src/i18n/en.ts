@@ -186,6 +186,7 @@ export const en = {
     which: 'Which record',
   },
   ask: {
+    see: 'See your answer',
     title: 'Requests',
     none: 'Nobody is asking you for anything.',
     from: '{{who}} asks you',
@@ -248,6 +249,8 @@ export const en = {
     receiptProved: 'Saved on the ledger and proved',
   },
   give: {
+    emergency: 'Also in an emergency',
+    emergencyHint: 'When you cannot be asked. They have to say why, and you see it at once.',
     step: 'Step {{n}} of 3',
     who: 'Who may use your data?',
     care: 'My care team',
@@ -403,6 +406,9 @@ export const en = {
       delegate: 'Allowed, because this person acts for you.',
     },
     deny: {
+      'nothing-flows': 'Nothing was given out: what was asked for is not there, or may not be given.',
+      stale: 'Refused, because the hospital’s system was not up to date at that moment.',
+      'revocation-pending': 'Refused, because you were changing your consents at that moment.',
       fault: 'Refused, because the request could not be checked.',
       incomplete: 'Refused, because the request does not say what it is for.',
       'consent-denies': 'Refused for {{purpose}}, because your consent says no.',
@@ -652,6 +658,8 @@ export const en = {
     commitment: 'Fingerprint of what was entered',
   },
   desk: {
+    reason: 'Why you need it',
+    person: 'Person who asks',
     import: 'Enter consents from a FHIR file',
     importWhat: 'The hospital signs that it holds them. Each patient sees hers and can make it her own. What is in force already is not entered twice.',
     importFile: 'FHIR file',

@@ -188,6 +188,7 @@ export const es: Words = {
     which: "Qué historia",
   },
   ask: {
+    see: "Ver su respuesta",
     title: "Peticiones",
     none: "Nadie le pide nada.",
     from: "{{who}} le pide",
@@ -251,6 +252,8 @@ export const es: Words = {
     receiptProved: "Guardado en el registro y probado",
   },
   give: {
+    emergency: "También en una urgencia",
+    emergencyHint: "Cuando no se le puede preguntar. Tienen que decir por qué, y usted lo ve enseguida.",
     step: "Paso {{n}} de 3",
     who: "¿Quién puede usar sus datos?",
     care: "Quienes me atienden",
@@ -410,6 +413,9 @@ export const es: Words = {
       delegate: "Permitido, porque esta persona actúa por usted.",
     },
     deny: {
+      "nothing-flows": "No se entregó nada: lo que se pidió no está, o no se puede dar.",
+      stale: "Rechazado, porque el sistema del hospital no estaba al día en ese momento.",
+      "revocation-pending": "Rechazado, porque usted estaba cambiando sus permisos en ese momento.",
       fault: "Rechazado, porque no se pudo comprobar la petición.",
       incomplete: "Rechazado, porque la petición no dice para qué es.",
       "consent-denies": "Rechazado para {{purpose}}, porque usted dijo no.",
@@ -660,6 +666,8 @@ export const es: Words = {
     commitment: "Huella de lo que se apuntó",
   },
   desk: {
+    reason: "Por qué lo necesita",
+    person: "Persona que pide",
     import: "Apuntar permisos de un archivo FHIR",
     importWhat: "El hospital firma que los tiene. Cada paciente ve el suyo y puede hacerlo propio. Lo que ya vale no se apunta dos veces.",
     importFile: "Archivo FHIR",

@@ -19,7 +19,6 @@ import { Terms } from "./Terms";
 type Kind = "care" | "research" | "nobody";
 
 const roleOf = { care: "clinician", research: "researcher" } as const;
-const purposeOf = { care: "TREAT", research: "HRESCH" } as const;
 
 interface Choice {
   kind: Kind | null;
@@ -27,6 +26,7 @@ interface Choice {
   some: boolean;
   types: readonly string[];
   closed: boolean;
+  emergency: boolean; // also when the glass is broken, which no other purpose covers
   until: number;
 }
 
@@ -43,7 +43,7 @@ export default function Give() {
   const [step, setStep] = useState<1 | 2 | 3>(1);
   const latest = timeOf(subject.delegation?.ends); // what is said for somebody ends with the power to say it
   const [choice, setChoice] = useState<Choice>({
-    kind: null, members: [], some: false, types: [], closed: true, until: Math.min(after(now, 12), latest ?? Infinity),
+    kind: null, members: [], some: false, types: [], closed: true, emergency: false, until: Math.min(after(now, 12), latest ?? Infinity),
   });
   const [done, setDone] = useState(false);
   const set = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
@@ -56,7 +56,7 @@ export default function Give() {
   if (step === 2) return <What choice={choice} latest={latest} now={now} onBack={() => setStep(1)} onNext={() => setStep(3)} onSet={set} />;
   const consent: Consent = termsOf({
     members: choice.members,
-    purposes: [purposeOf[choice.kind === "research" ? "research" : "care"]],
+    purposes: choice.kind === "research" ? ["HRESCH"] : choice.emergency ? ["TREAT", "BTG"] : ["TREAT"],
     types: choice.some ? choice.types : [],
     keepPrivate: choice.closed,
     from: now - 60_000, // clocks differ: a consent that begins in a minute is of no use now
@@ -165,6 +165,13 @@ function What({ choice, now, latest, onSet, onNext, onBack }: StepProps & { now:
       <Title caption={t("give.step", { n: 2 })}>{t("give.what")}</Title>
       <Kinds all={null} onSome={(some) => onSet({ some })} onTypes={(types) => onSet({ types })} some={choice.some} types={choice.types} />
       <Private onValue={(closed) => onSet({ closed })} value={choice.closed} />
+      {choice.kind === "care" && (
+        <Checkboxes idPrefix="emergency" name="emergency">
+          <Checkboxes.Item checked={choice.emergency} hint={t("give.emergencyHint")} onChange={(e) => onSet({ emergency: e.currentTarget.checked })} value="yes">
+            {t("give.emergency")}
+          </Checkboxes.Item>
+        </Checkboxes>
+      )}
       <Until latest={latest} now={now} onValue={(until) => onSet({ until })} value={choice.until} />
       <div className="v-actions">
         <Button type="submit">{t("app.continue")}</Button>

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import type { UsesView } from "../api/volens.ts";
 import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
-import { inForce } from "../app/systems";
+import { inForce, plainOf } from "../app/systems";
 import { useConsents, useMay, useNames, useRequests, useSubject, useUses } from "../app/wallet";
 import { useFormat } from "../i18n/format";
 import { Kept } from "./Kept";
@@ -60,13 +60,20 @@ function Alarms({ uses }: { uses: UsesView }) {
       {uses.state === "failed" && (
         <Box mood="bad" title={t("home.failedTitle")}>
           <p>{t("home.failed")}</p>
-          <Link href="/uses">{t("home.seeAll")}</Link>
+          <p>
+            <Link href="/uses">{t("home.seeAll")}</Link>
+          </p>
         </Box>
       )}
       {urgent.map((e) => (
-        <Box alike key={e.index} mood="warn" title={t("home.emergencyTitle")}>
+        <Box alike key={e.index} mood="urgent" title={t("home.emergencyTitle")}>
           <p>{t("home.emergency", { who: names(e.use.requester), when: f.dateTime(Number(e.use.time)) })}</p>
-          <Link href={`/uses/${e.use.useSeq}`}>{t("home.emergencySee")}</Link>
+          <p>
+            {t("uses.reason")}: <bdi>{e.use.emergency}</bdi>
+          </p>
+          <Go secondary to={`/uses/${e.use.useSeq}`}>
+            {t("home.emergencySee")}
+          </Go>
         </Box>
       ))}
     </>
@@ -100,11 +107,12 @@ function Sharing() {
   const now = useNow();
   const may = useMay();
   const live = consents.data?.consents.filter((c) => inForce(c, now) === "active") ?? [];
+  const organisations = new Set(live.flatMap((c) => [...plainOf(c.consent).members, ...plainOf(c.consent).others])).size;
   return (
     <Box title={t("home.sharingTitle")}>
       {consents.isPending && <Wait />}
       {consents.isError && <Fault error={consents.error} />}
-      {consents.data !== undefined && <p>{live.length === 0 ? t("home.sharingNone") : t("home.sharing", { count: live.length })}</p>}
+      {consents.data !== undefined && <p>{live.length === 0 ? t("home.sharingNone") : t("home.sharing", { count: Math.max(organisations, 1) })}</p>}
       <ul className="v-list">
         {live.map((c) => (
           <li key={c.seq}>

@@ -37,7 +37,7 @@ export default function Requests({ id }: { id?: string }) {
               </p>
               <p>
                 <Link href={r.answered === "0" ? `/asked/${r.id}` : `/consents/${r.answered}`}>
-                  {t("ask.open")}
+                  {t(r.answered === "0" ? "ask.open" : "ask.see")}
                   <span className="nhsuk-u-visually-hidden">: {names(r.member)}</span>
                 </Link>
               </p>

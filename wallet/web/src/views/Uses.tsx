@@ -1,5 +1,6 @@
 import { Button, Select, TextInput } from "nhsuk-react-components";
 import { useMemo, useState } from "react";
+import { flushSync } from "react-dom";
 import { useTranslation } from "react-i18next";
 
 import type { UseEntry, UsesView } from "../api/volens.ts";
@@ -149,13 +150,13 @@ function Timeline({ entries }: { entries: readonly UseEntry[] }) {
           {t("app.more")}
         </Button>
       )}
-      <Exports />
+      <Exports onPrint={() => setShown(found.length)} />
     </>
   );
 }
 
 /** Exports saves the list. The gateway's own exports are a use themselves, and come back into the list. */
-function Exports() {
+function Exports({ onPrint }: { onPrint: () => void }) {
   const { t } = useTranslation();
   const { uses } = useVolens();
   const { handle } = useSubject();
@@ -173,7 +174,14 @@ function Exports() {
       <h2 className="nhsuk-heading-m">{t("uses.export_")}</h2>
       {error !== null && <Fault error={error} />}
       <div className="v-actions">
-        <Button onClick={() => window.print()} secondary type="button">
+        <Button
+          onClick={() => {
+            flushSync(onPrint); // what is on paper has no button for more
+            window.print();
+          }}
+          secondary
+          type="button"
+        >
           {t("uses.pdf")}
         </Button>
         <Button onClick={offer("uses.csv", "text/csv", () => uses.exportCsv(handle))} secondary type="button">

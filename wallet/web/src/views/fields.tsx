@@ -25,10 +25,11 @@ interface KindsProps {
   onSome: (some: boolean) => void;
   onTypes: (types: readonly string[]) => void;
   staff?: boolean; // the words are for somebody else than the patient
+  of?: string; // tells the fields of several forms on a page apart
 }
 
 /** Kinds chooses the whole record or some kinds of data. */
-export function Kinds({ all, some, types, onSome, onTypes, staff }: KindsProps) {
+export function Kinds({ all, some, types, onSome, onTypes, staff, of = "" }: KindsProps) {
   const { t } = useTranslation();
   const say = useSayings();
   const list = all ?? kinds;
@@ -36,7 +37,7 @@ export function Kinds({ all, some, types, onSome, onTypes, staff }: KindsProps) 
   return (
     <>
       {all === null && (
-        <Radios idPrefix="data" legend={t("give.data")} legendProps={{ size: "s" }} name="data">
+        <Radios idPrefix={`${of}data`} legend={t("give.data")} legendProps={{ size: "s" }} name={`${of}data`}>
           <Radios.Item checked={!some} onChange={() => onSome(false)} value="all">
             {t(staff === true ? "desk.whole" : "give.all")}
           </Radios.Item>
@@ -46,7 +47,7 @@ export function Kinds({ all, some, types, onSome, onTypes, staff }: KindsProps) 
         </Radios>
       )}
       {(some || all !== null) && (
-        <Checkboxes idPrefix="kinds" legend={all === null ? t("give.some") : t("give.data")} legendProps={{ size: "s" }} name="kinds">
+        <Checkboxes idPrefix={`${of}kinds`} legend={all === null ? t("give.some") : t("give.data")} legendProps={{ size: "s" }} name={`${of}kinds`}>
           {list.map((kind) => (
             <Checkboxes.Item checked={types.includes(kind)} key={kind} onChange={(e) => toggle(kind, e.currentTarget.checked)} value={kind}>
               {say.data(kind)}

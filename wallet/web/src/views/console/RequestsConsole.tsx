@@ -82,11 +82,11 @@ function AskData({ subject }: { subject: string }) {
         {emergency && (
           <>
             <p>{t("desk.emergencyWhat")}</p>
-            <TextInput id="reason" label={t("uses.reason")} name="reason" onChange={(e) => setReason(e.currentTarget.value)} value={reason} />
+            <TextInput id="reason" label={t("desk.reason")} name="reason" onChange={(e) => setReason(e.currentTarget.value)} value={reason} />
           </>
         )}
         <Kinds staff all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
-        <TextInput hint={t("desk.personHint")} id="person" label={t("uses.actors")} name="person" onChange={(e) => setPerson(e.currentTarget.value)} value={person} />
+        <TextInput hint={t("desk.personHint")} id="person" label={t("desk.person")} name="person" onChange={(e) => setPerson(e.currentTarget.value)} value={person} />
         <TextInput hint={t("desk.studyHint")} id="study" label={t("desk.study")} name="study" onChange={(e) => setStudy(e.currentTarget.value)} value={study} />
         <div className="v-actions">
           <Button disabled={task.busy || subject === ""} type="submit">
@@ -189,7 +189,7 @@ function AskConsent({ subject, session }: { subject: string; session: Session })
         }}
       >
         <PurposeSelect onValue={setPurpose} value={purpose} />
-        <Kinds staff all={null} onSome={setSome} onTypes={setTypes} some={some} types={types} />
+        <Kinds staff all={null} of="ask-" onSome={setSome} onTypes={setTypes} some={some} types={types} />
         <Until latest={null} now={now} onValue={setUntil} value={until} />
         <Textarea dir="auto" hint={t("desk.textHint")} id="text" label={t("desk.text")} name="text" onChange={(e) => setText(e.currentTarget.value)} rows={5} value={text} />
         <Button disabled={task.busy || subject === "" || text.trim() === ""} type="submit">
@@ -262,7 +262,7 @@ function AskedOne({ request: r, onSubject }: { request: RequestState; onSubject:
   const say = useSayings();
   const p = plainOf(r.consent);
   return (
-    <article className="v-use">
+    <article className={`v-use${r.state === "waiting" ? " v-use--emergency" : r.state === "accepted" || r.state === "narrowed" ? "" : " v-use--deny"}`}>
       <div className="v-use__head">
         <h3 className="nhsuk-heading-xs">{f.list(p.purposes.map(say.purpose))}</h3>
         <span className="v-use__tags">
