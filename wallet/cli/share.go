@@ -76,7 +76,7 @@ func (a *app) documentShare() *cobra.Command {
 		Long: `Put a document (at most 1 MB) at your custodian's gateway, sealed. That alone gives it to nobody. With --to you also sign a consent
 that names this document and nothing else; without it, the consents that you gave decide, and who could have it now is shown.
 A file with a QR code's text (HC1:..., shc:/...) or a .smart-health-card is known as the certificate that it is.`,
-		Example: `  volens document share vaccination.txt --to rosa-institute --purpose HRESCH --until 2027-12-31
+		Example: `  volens document share vaccination.txt --to bob-practice --purpose TREAT --until 2027-12-31
   volens document share letter.pdf --confidentiality N`,
 		RunE: func(c *cobra.Command, args []string) error {
 			in, err := s.deposit(args[0])

@@ -48,7 +48,7 @@ func (a *app) documentFetch() *cobra.Command {
 		Use: "fetch", Short: "As a requester: get the documents that a patient shares with you", Args: cobra.NoArgs,
 		Long: `Ask for a decision and get the documents that it lets through, each in a file of its own named by its SHA-256, which is checked. It
 ends with 3 when nothing flows. The gateway vouches for no content: check certificates with "volens wallet document verify".`,
-		Example: `  volens document fetch --member rosa-institute --key rosa.key --subject PSEUDONYM --purpose HRESCH --out got`,
+		Example: `  volens document fetch --member bob-practice --key bob.key --subject PSEUDONYM --purpose TREAT --out got`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.types = []string{"DocumentReference"}
 			for _, id := range ids {
