@@ -116,8 +116,11 @@ func (p *peer) Endorse(ctx context.Context, c fabric.Call, orgs []string) (fabri
 	defer p.n.mu.Unlock()
 	p.n.serial++
 	tx := &fakeTx{id: fmt.Sprintf("tx%d", p.n.serial), reads: map[string]uint64{}, bodies: map[string]string{}, endorsers: len(orgs)}
-	if c.Function == wire.Genesis {
+	switch c.Function {
+	case wire.Genesis:
 		return fabric.Endorse(tx.id, nil, tx), nil
+	case wire.State:
+		return fabric.Endorse(tx.id, p.n.answer(c), tx), nil
 	}
 	if c.Function == wire.TakeOver {
 		taken, err := p.n.takeOver(tx, c)
@@ -281,18 +284,23 @@ func (n *fakeNet) validate(tx *fakeTx, version uint64) string {
 func (p *peer) Query(_ context.Context, c fabric.Call) ([]byte, error) {
 	p.n.mu.Lock()
 	defer p.n.mu.Unlock()
+	return p.n.answer(c), nil
+}
+
+// answer is the chaincode's to a query.
+func (n *fakeNet) answer(c fabric.Call) []byte {
 	var v wire.Values
 	switch c.Function {
 	case wire.Bodies:
 		for _, key := range c.Args[1:] {
-			v.Values = append(v.Values, p.n.bodies["body/"+key])
+			v.Values = append(v.Values, n.bodies["body/"+key])
 		}
 	case wire.State:
 		for _, key := range c.Args {
-			v.Values = append(v.Values, string(p.n.state[key].bytes))
+			v.Values = append(v.Values, string(n.state[key].bytes))
 		}
 	}
-	return consent.Append(nil, v), nil
+	return consent.Append(nil, v)
 }
 
 func (p *peer) Outcome(_ context.Context, tx string) (string, error) {

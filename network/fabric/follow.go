@@ -228,6 +228,11 @@ func (l *Ledger) ask(ctx context.Context, function string, args ...string) (stri
 	if err != nil {
 		return "", err
 	}
+	return oneValue(b)
+}
+
+// oneValue reads the answer to a query for one key.
+func oneValue(b []byte) (string, error) {
 	var v wire.Values
 	if err := consent.Decode(b, &v); err != nil {
 		return "", err
