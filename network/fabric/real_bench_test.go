@@ -2,6 +2,7 @@ package fabric_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/network/fabric"
+	"github.com/volens-ledger/volens/network/fabric/launch"
 	"github.com/volens-ledger/volens/network/fabric/launch/launchtest"
 )
 
@@ -44,107 +46,105 @@ func clients(b *testing.B, n int, do func(client int) error) {
 	}
 }
 
-// BenchmarkBare writes one key to a transaction, with the same client on the same network: what Fabric gives without
-// batches. The network's chaincode is chaincode/ccaas/bare.
-func BenchmarkBare(b *testing.B) {
-	n, chaincode := launchtest.Shared(b)
-	p := profileOf(b, n, hospital, chaincode)
+// BenchmarkChannel measures consents against bare writes of a key, side by side: one network, one client, one chaincode
+// program, which has both.
+func BenchmarkChannel(b *testing.B) {
+	n := launchtest.Network(b, launch.Config{Chaincode: launchtest.Program(b, "github.com/volens-ledger/volens/chaincode/ccaas/bare")})
 	for _, c := range []int{64, 256} {
-		b.Run(fmt.Sprintf("clients=%d", c), func(b *testing.B) {
-			ch := dialer(p)(b)
-			defer func() { _ = ch.Close() }()
-			var mu sync.Mutex
-			waiting := map[string]chan string{}
-			ctx, stop := context.WithCancel(b.Context())
-			defer stop()
-			go func() {
-				_ = ch.Blocks(ctx, 0, func(bl fabric.Block) error {
-					mu.Lock()
-					defer mu.Unlock()
-					for _, tx := range bl.Transactions {
-						if w := waiting[tx.ID]; w != nil {
-							w <- tx.Code
-						}
-					}
-					return nil
-				})
-			}()
-			var serial atomic.Int64
-			clients(b, c, func(int) error {
-				key := fmt.Sprintf("k%d", serial.Add(1))
-				e, err := ch.Endorse(ctx, fabric.Call{Function: "put", Args: []string{key, "value"}}, []string{hospital, trust})
-				if err != nil {
-					return err
-				}
-				told := make(chan string, 1)
-				mu.Lock()
-				waiting[e.Tx] = told
-				mu.Unlock()
-				if err := ch.Order(ctx, e); err != nil {
-					return err
-				}
-				if code := <-told; code != fabric.Valid {
-					return fmt.Errorf("transaction %s: %s", e.Tx, code)
-				}
-				return nil
-			})
-		})
+		b.Run(fmt.Sprintf("bare/clients=%d", c), func(b *testing.B) { bare(b, n, c) })
+	}
+	for _, c := range []int{64, 512, 1024} {
+		b.Run(fmt.Sprintf("consents/clients=%d", c), func(b *testing.B) { consents(b, n, c) })
 	}
 }
 
-// BenchmarkConsents grants: each client is a patient who signs one consent after another. Signing is outside the clock of
-// the ledger, and inside that of the machine.
-func BenchmarkConsents(b *testing.B) {
-	for _, c := range []int{64, 512, 1024} {
-		b.Run(fmt.Sprintf("clients=%d", c), func(b *testing.B) {
-			n, chaincode := launchtest.Shared(b)
-			w, genesis := consenttest.NewWorld(b.Name())
-			w.Now = consent.Millis(time.Now().UnixMilli())
-			g := realGate(b, profileOf(b, n, hospital, chaincode), genesis).start(b)
-			submit := func(m consent.Message) error {
-				v, err := consent.Verify(w.Ledger, m)
-				if err == nil {
-					_, err = g.l.Submit(b.Context(), v)
-				}
-				return err
-			}
-			for _, m := range w.Members() {
-				if err := submit(m); err != nil {
-					b.Fatal(err)
+// bare writes one key to a transaction: what Fabric gives without batches.
+func bare(b *testing.B, n *launch.Network, c int) {
+	b.Helper()
+	ch := dialer(profileOf(b, n, hospital, launch.Chaincode))(b)
+	defer func() { _ = ch.Close() }()
+	var mu sync.Mutex
+	waiting := map[string]chan string{}
+	ctx, stop := context.WithCancel(b.Context())
+	defer stop()
+	go func() {
+		_ = ch.Blocks(ctx, 0, func(bl fabric.Block) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, tx := range bl.Transactions {
+				if w := waiting[tx.ID]; w != nil {
+					w <- tx.Code
 				}
 			}
-			people := make([]*consenttest.Subject, c)
-			opened := make([]consent.Message, c)
-			for i := range people {
-				people[i], opened[i] = w.Open()
+			return nil
+		})
+	}()
+	run := time.Now().Format(time.RFC3339Nano) // a key that nobody wrote before
+	var serial atomic.Int64
+	clients(b, c, func(int) error {
+		key := fmt.Sprintf("%s/%d", run, serial.Add(1))
+		e, err := ch.Endorse(ctx, fabric.Call{Function: "put", Args: []string{key, "value"}}, []string{hospital, trust})
+		if err != nil {
+			return err
+		}
+		told := make(chan string, 1)
+		mu.Lock()
+		waiting[e.Tx] = told
+		mu.Unlock()
+		if err := ch.Order(ctx, e); err != nil {
+			return err
+		}
+		if code := <-told; code != fabric.Valid {
+			return fmt.Errorf("transaction %s: %s", e.Tx, code)
+		}
+		return nil
+	})
+}
+
+// consents grants: each client is a patient who signs one consent after another. Signing is outside the clock of the ledger,
+// and inside that of the machine.
+func consents(b *testing.B, n *launch.Network, c int) {
+	b.Helper()
+	w, genesis := consenttest.NewWorld(b.Name())
+	w.Now = consent.Millis(time.Now().UnixMilli())
+	g := realGate(b, profileOf(b, n, hospital, launchtest.Empty(b, n)), genesis).start(b)
+	submit := func(m consent.Message) error {
+		v, err := consent.Verify(w.Ledger, m)
+		if err == nil {
+			_, err = g.l.Submit(b.Context(), v)
+		}
+		return err
+	}
+	for _, m := range w.Members() {
+		if err := submit(m); err != nil {
+			b.Fatal(err)
+		}
+	}
+	people := make([]*consenttest.Subject, c)
+	opened := make([]consent.Message, c)
+	for i := range people {
+		people[i], opened[i] = w.Open()
+	}
+	var wg sync.WaitGroup
+	claims := make([]consent.Message, c)
+	for i, p := range people {
+		claims[i] = p.Claim()
+		wg.Go(func() {
+			if err := errors.Join(submit(opened[i]), submit(claims[i])); err != nil {
+				b.Error(err)
+				return
 			}
-			var wg sync.WaitGroup
-			claims := make([]consent.Message, c)
-			for i, p := range people {
-				claims[i] = p.Claim()
-				wg.Go(func() {
-					if err := submit(opened[i]); err != nil {
-						b.Error(err)
-						return
-					}
-					m := claims[i]
-					if err := submit(m); err != nil {
-						b.Error(err)
-						return
-					}
-					p.Moved(m)
-				})
-			}
-			wg.Wait()
-			var mu sync.Mutex // the world's stream of salts is one
-			clients(b, c, func(i int) error {
-				mu.Lock()
-				m := people[i].Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
-				mu.Unlock()
-				err := submit(m)
-				people[i].Moved(m)
-				return err
-			})
+			p.Moved(claims[i])
 		})
 	}
+	wg.Wait()
+	var mu sync.Mutex // the world's stream of salts is one
+	clients(b, c, func(i int) error {
+		mu.Lock()
+		m := people[i].Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+		mu.Unlock()
+		err := submit(m)
+		people[i].Moved(m)
+		return err
+	})
 }

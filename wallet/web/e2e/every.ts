@@ -28,7 +28,7 @@ export async function visit(page: Page, path: string): Promise<void> {
 const misfits = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     const out: string[] = [];
-    const name = (e: HTMLElement) => `${e.tagName} ${e.className} ${(e.textContent ?? "").slice(0, 40)}`;
+    const name = (e: HTMLElement) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`;
     const root = document.documentElement;
     if (root.scrollWidth > root.clientWidth) out.push(`the page is ${root.scrollWidth} wide in ${root.clientWidth}`);
     for (const e of document.querySelectorAll<HTMLElement>("header *, nav *, main *, footer *")) {

@@ -380,7 +380,7 @@ test("nothing moves for who wants no motion, and forced colours leave focus and 
       const s = getComputedStyle(e);
       const own = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0;
       return !own && document.activeElement === e;
-    }).map((e) => `${e.tagName} ${e.className} ${(e.textContent ?? "").slice(0, 40)}`),
+    }).map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`),
   );
   expect(unseen).toEqual([]);
   await page.emulateMedia({ forcedColors: null });

@@ -99,13 +99,19 @@ func Shared(t testing.TB) (n *launch.Network, chaincode string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return n, Empty(t, n)
+}
+
+// Empty puts an empty ledger on a network: the name of its chaincode.
+func Empty(t testing.TB, n *launch.Network) (chaincode string) {
+	t.Helper()
 	var b [6]byte
 	_, _ = rand.Read(b[:]) //nolint:errcheck // never fails
 	chaincode = "t" + hex.EncodeToString(b[:])
 	if err := n.Deploy(Context(t), chaincode); err != nil {
 		t.Fatal(err)
 	}
-	return n, chaincode
+	return chaincode
 }
 
 func logs(t testing.TB, n *launch.Network) {
