@@ -3,11 +3,12 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
@@ -65,30 +66,22 @@ func (in *importing) open(ctx context.Context, patients []fhir.Reference) error 
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	errs := make(chan error, len(patients))
-	slots := make(chan struct{}, openers)
-	var wait sync.WaitGroup
+	group, ctx := errgroup.WithContext(ctx) // one that cannot be opened is told, not all of them
+	group.SetLimit(openers)
 	for _, p := range patients {
 		record := recordOf(p)
 		if record == "" || in.opened[record] {
 			continue
 		}
 		in.opened[record] = true
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
+		group.Go(func() error {
 			if _, err := in.m.Enrol(ctx, api.Enrolment{LocalID: record}); err != nil && consent.CodeOf(err) != consent.Exists {
-				errs <- fmt.Errorf("open a handle: %w", err)
+				return fmt.Errorf("open a handle: %w", err)
 			}
+			return nil
 		})
 	}
-	wait.Wait()
-	close(errs)
-	var all []error
-	for err := range errs {
-		all = append(all, err)
-	}
-	return errors.Join(all...)
+	return group.Wait()
 }
 
 // recordOf is the record number of a patient, as the gateway looks for it: her id, or system|value where she has none.

@@ -15,6 +15,7 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/cmd/volens/node/nodetest"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/network/fabric/launch"
 	"github.com/volens-ledger/volens/network/fabric/launch/launchtest"
@@ -46,7 +47,7 @@ func BenchmarkFabricDecisions(b *testing.B) {
 
 // asks are requests that a node permits.
 type asks struct {
-	w        *nodetest.World
+	rosa     *client.Client
 	requests []api.AccessRequest
 }
 
@@ -54,7 +55,7 @@ type asks struct {
 func granted(b *testing.B, change func(*node.Config)) asks {
 	b.Helper()
 	w := nodetest.Start(b, change)
-	a := asks{w: w}
+	a := asks{rosa: w.Member(consenttest.RosaInstitute)}
 	for i := range 8 {
 		id := fmt.Sprintf("p%d", i)
 		w.Store[id] = []json.RawMessage{observation}
@@ -78,11 +79,10 @@ func (a asks) run(b *testing.B) {
 	took := make([][]time.Duration, connections)
 	var wg sync.WaitGroup
 	for c := range connections {
-		rosa := a.w.Member(consenttest.RosaInstitute)
 		wg.Go(func() {
 			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
 				began := time.Now()
-				d, err := rosa.Access(context.Background(), a.requests[i%int64(len(a.requests))])
+				d, err := a.rosa.Access(context.Background(), a.requests[i%int64(len(a.requests))])
 				if err != nil || d.Decision.Decision != policies.Permit {
 					b.Errorf("%s, %v", d.Decision.Decision, err)
 					return
