@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/sig"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/wallet"
 )
@@ -38,16 +40,22 @@ type ask struct {
 func (q *ask) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&q.file, "file", "", "the request as JSON, instead of the flags below; - is standard input")
-	f.StringVar(&q.subject, "subject", "", "pseudonym of the patient")
-	f.StringVar(&q.purpose, "purpose", "", "purpose of use (v3-ActReason: TREAT, HRESCH, …)")
+	q.asker(c)
 	f.StringVar(&q.action, "action", "access", "what you will do (FHIR consentaction)")
-	f.StringVar(&q.actor, "actor", "", "person for whom you ask, e.g. Practitioner/bob")
-	f.StringArrayVar(&q.groups, "group", nil, "group of that person, e.g. Group/ward-3; may be repeated")
 	f.StringArrayVar(&q.types, "type", nil, "FHIR resource type; may be repeated; none means anything")
 	f.StringArrayVar(&q.resources, "resource", nil, "resource, Type/id; may be repeated")
 	f.StringArrayVar(&q.categories, "category", nil, "only consents of this kind (system|code, or a FHIR scope); may be repeated")
 	f.StringSliceVar(&q.elements, "elements", nil, "of each resource only these elements (FHIR _elements), with commas; none means all")
 	f.StringVar(&q.summary, "summary", "", "FHIR _summary: true, text or data")
+}
+
+// asker are the flags for who asks, about whom and what for.
+func (q *ask) asker(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&q.subject, "subject", "", "pseudonym of the patient")
+	f.StringVar(&q.purpose, "purpose", "", "purpose of use (v3-ActReason: TREAT, HRESCH, …)")
+	f.StringVar(&q.actor, "actor", "", "person for whom you ask, e.g. Practitioner/bob")
+	f.StringArrayVar(&q.groups, "group", nil, "group of that person, e.g. Group/ward-3; may be repeated")
 	f.StringSliceVar(&q.study, "study", nil, "what your study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148), with commas")
 	f.StringVar(&q.passport, "passport", "", "file with the researcher's GA4GH passport: its token, or JSON with ga4gh_passport_v1")
 	f.StringVar(&q.emergency, "emergency", "", "why the glass is broken, when the purpose is an emergency")
@@ -141,15 +149,7 @@ func (a *app) accessAsk() *cobra.Command {
 apply to each resource.`,
 		Example: `  volens access ask --member rosa-institute --key rosa.key --subject PSEUDONYM --purpose HRESCH --type Observation`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := q.request(a.In)
-			if err != nil {
-				return err
-			}
-			m, err := a.memberClient()
-			if err != nil {
-				return err
-			}
-			d, err := m.Access(c.Context(), r)
+			d, err := a.put(c.Context(), &q, (*client.Client).Access)
 			if err != nil {
 				return err
 			}
@@ -158,6 +158,19 @@ apply to each resource.`,
 	}
 	q.flags(c)
 	return c
+}
+
+// put puts a request to the gateway, for a decision alone or with the data.
+func (a *app) put(ctx context.Context, q *ask, call func(*client.Client, context.Context, api.AccessRequest) (api.Access, error)) (d api.Access, err error) {
+	r, err := q.request(a.In)
+	if err != nil {
+		return d, err
+	}
+	m, err := a.memberClient()
+	if err != nil {
+		return d, err
+	}
+	return call(m, ctx, r)
 }
 
 // decided shows a decision and ends as it says.
@@ -201,15 +214,7 @@ func (a *app) accessFetch() *cobra.Command {
 	c := &cobra.Command{
 		Use: "fetch", Short: "Ask for a decision and for the data that it lets through", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, err := q.request(a.In)
-			if err != nil {
-				return err
-			}
-			m, err := a.memberClient()
-			if err != nil {
-				return err
-			}
-			d, err := m.Fetch(c.Context(), r)
+			d, err := a.put(c.Context(), &q, (*client.Client).Fetch)
 			if err != nil {
 				return err
 			}

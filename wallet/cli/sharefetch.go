@@ -12,6 +12,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/wallet"
 )
@@ -54,15 +55,7 @@ ends with 3 when nothing flows. The gateway vouches for no content: check certif
 			for _, id := range ids {
 				q.resources = append(q.resources, "DocumentReference/"+id)
 			}
-			r, err := q.request(a.In)
-			if err != nil {
-				return err
-			}
-			m, err := a.memberClient()
-			if err != nil {
-				return err
-			}
-			d, err := m.Fetch(c.Context(), r)
+			d, err := a.put(c.Context(), &q, (*client.Client).Fetch)
 			if err != nil {
 				return err
 			}
@@ -73,13 +66,8 @@ ends with 3 when nothing flows. The gateway vouches for no content: check certif
 			return a.fetchedDocuments(d, got)
 		},
 	}
+	q.asker(c)
 	f := c.Flags()
-	f.StringVar(&q.subject, "subject", "", "pseudonym of the patient")
-	f.StringVar(&q.purpose, "purpose", "", "purpose of use (v3-ActReason: TREAT, HRESCH, …)")
-	f.StringVar(&q.actor, "actor", "", "person for whom you ask, e.g. Practitioner/bob")
-	f.StringArrayVar(&q.groups, "group", nil, "group of that person, e.g. Group/ward-3; may be repeated")
-	f.StringVar(&q.emergency, "emergency", "", "why the glass is broken, when the purpose is an emergency")
-	f.StringVar(&q.id, "request-id", "", "your own reference, kept on record")
 	f.StringArrayVar(&ids, "id", nil, "only the document with this SHA-256; may be repeated")
 	f.StringVar(&dir, "out", ".", "folder to write the documents to")
 	return c
