@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
-	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/cmd/volens/node/nodetest"
 )
@@ -21,7 +20,7 @@ import (
 func BenchmarkVerifySignatures(b *testing.B) {
 	ctx := context.Background()
 	w := nodetest.Start(b, nil)
-	messages := signed(b, w, 200, 100)
+	messages := w.Crowd(200, 100)
 	w.Close()
 	var ledger, bare, ledgerCPU, bareCPU time.Duration
 	for b.Loop() {
@@ -48,44 +47,6 @@ func cpuTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// signed puts subjects with so many consents each on the ledger.
-func signed(b *testing.B, w *nodetest.World, subjects, each int) (all []consent.Message) {
-	b.Helper()
-	var chains [][]consent.Message
-	for range subjects {
-		s, open := w.World.Open()
-		claim := s.Claim()
-		chain := []consent.Message{open, claim}
-		s.Moved(claim)
-		for range each {
-			m := s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
-			s.Moved(m)
-			chain = append(chain, m)
-		}
-		chains = append(chains, chain)
-		all = append(all, chain...)
-	}
-	var group sync.WaitGroup
-	for _, chain := range chains {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			for _, m := range chain {
-				v, err := consent.Verify(w.Ledger, m)
-				if err == nil {
-					_, err = w.Node.Ledger.Submit(context.Background(), v)
-				}
-				if err != nil {
-					b.Error(err)
-					return
-				}
-			}
-		}()
-	}
-	group.Wait()
-	return all
 }
 
 func verifyAll(b *testing.B, ledger consent.Hash, messages []consent.Message) {

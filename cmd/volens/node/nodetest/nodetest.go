@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/chaincode/sig"
@@ -148,6 +150,43 @@ func (w *World) Enrol(localID string) (*consenttest.Subject, *client.Client) {
 	}
 	s.Moved(claim)
 	return s, w.SignIn(s)
+}
+
+// Crowd puts so many new subjects on the ledger, each with so many consents, and returns their messages: each subject's in
+// their order. Subjects do not wait for each other.
+func (w *World) Crowd(subjects, each int) (all []consent.Message) {
+	w.T.Helper()
+	var group errgroup.Group
+	for range subjects {
+		s, open := w.World.Open()
+		claim := s.Claim()
+		chain := []consent.Message{open, claim}
+		s.Moved(claim)
+		for range each {
+			m := s.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+			s.Moved(m)
+			chain = append(chain, m)
+		}
+		all = append(all, chain...)
+		group.Go(func() error { return w.submit(chain) })
+	}
+	if err := group.Wait(); err != nil {
+		w.T.Fatal(err)
+	}
+	return all
+}
+
+func (w *World) submit(chain []consent.Message) error {
+	for _, m := range chain {
+		v, err := consent.Verify(w.Ledger, m)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Node.Ledger.Submit(context.Background(), v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SignIn signs a subject in.
