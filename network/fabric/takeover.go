@@ -42,6 +42,9 @@ const (
 // takeoverPoll is how often the own peer is asked for a chunk's block.
 const takeoverPoll = 20 * time.Millisecond
 
+// orderAgain is how long an ordered chunk is waited for before it is ordered again; then twice as long, and so on.
+const orderAgain = 2500 * time.Millisecond
+
 // conflicts is how often endorsers may answer that a chunk does not follow, while the own peer says that it does, before they
 // are believed.
 const conflicts = 10
@@ -204,12 +207,8 @@ func (b *bringer) once(ctx context.Context, call Call) (over bool, err error) {
 	if err != nil {
 		return final(answered(err)), err
 	}
-	if err := b.t.Channel.Order(ctx, e); err != nil {
-		return false, &StageError{Submitting, e.Tx, err}
-	}
-	code, err := b.outcome(ctx, e.Tx)
-	if code != Valid {
-		return false, &StageError{Committing, e.Tx, errors.Join(errors.New(code), err)}
+	if err := b.order(ctx, e); err != nil {
+		return false, err
 	}
 	b.next(wire.Taken{Size: consent.Uint64(b.done), Of: consent.Uint64(b.whole)})
 	return true, nil
@@ -255,9 +254,30 @@ func final(code consent.Code) bool {
 	return false
 }
 
-// outcome waits for the block of a transaction.
-func (b *bringer) outcome(ctx context.Context, tx string) (code string, err error) {
+// order has an endorsed chunk ordered and waits for its block. An orderer may have died with it, so it is ordered again, by
+// the next one, when nothing is heard of it: the same transaction counts once.
+func (b *bringer) order(ctx context.Context, e Endorsed) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for wait := orderAgain; ; wait *= 2 {
+		if err := b.t.Channel.Order(ctx, e); err != nil {
+			return &StageError{Submitting, e.Tx, err}
+		}
+		code, err := b.outcome(ctx, e.Tx, wait)
+		switch {
+		case code == Valid:
+			return nil
+		case code != "":
+			return &StageError{Committing, e.Tx, errors.New(code)}
+		case ctx.Err() != nil:
+			return &StageError{Committing, e.Tx, errors.Join(errors.New("its outcome is not known"), err)}
+		}
+	}
+}
+
+// outcome waits a while for the block of a transaction, "" when there is none.
+func (b *bringer) outcome(ctx context.Context, tx string, wait time.Duration) (code string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	for ctx.Err() == nil {
 		if code, err = b.t.Channel.Outcome(ctx, tx); err == nil && code != "" {
@@ -265,7 +285,7 @@ func (b *bringer) outcome(ctx context.Context, tx string) (code string, err erro
 		}
 		pause(ctx, takeoverPoll)
 	}
-	return "its outcome is not known", errors.Join(err, fmt.Errorf("in no block: %w", ctx.Err()))
+	return "", err
 }
 
 // whole waits until no ledger is being taken over on the channel any more: until then it shows the past. Two organisations say

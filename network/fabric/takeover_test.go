@@ -198,6 +198,23 @@ func (c *closedLedger) follows(t *testing.T, n *fakeNet) {
 	h.Check(t, r)
 }
 
+// TestTakeoverOfADeadOrderer: an orderer takes a chunk and dies with it. The same transaction goes to the next one.
+func TestTakeoverOfADeadOrderer(t *testing.T) {
+	n, c := newFakeNet(), newClosed(t, 1)
+	var ordered []string
+	n.set(hooks{order: func(tx string) (bool, error) {
+		ordered = append(ordered, tx)
+		return len(ordered) == 2, nil
+	}})
+	if err := c.takeover(n).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(ordered) < 3 || ordered[1] != ordered[2] || ordered[0] == ordered[1] {
+		t.Fatalf("ordered %q", ordered)
+	}
+	c.follows(t, n)
+}
+
 // TestTakeoverIsStopped: it is stopped after every chunk, goes on where it was, and no gate opens before the end.
 func TestTakeoverIsStopped(t *testing.T) {
 	n, c := newFakeNet(), newClosed(t, 5)
