@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/wallet"
@@ -124,11 +125,8 @@ func VerifyEach(
 	if kept.UseSeq > 0 && out.Now.SubjectSalt != kept.SubjectSalt {
 		return out, fmt.Errorf("%w: the subject salt has changed", proof.ErrRefused)
 	}
-	if out.Anchor, err = anchor(ctx, c, *pinned, log, s, out.Now); err != nil {
+	if out.Anchor, err = anchor(ctx, c, *pinned, log, s, out.Now, u.Anchored); err != nil {
 		return out, err
-	}
-	if out.Anchor.Size < u.Anchored {
-		return out, fmt.Errorf("%w: the ledger had an anchor of %d uses, now the newest is of %d", proof.ErrRefused, u.Anchored, out.Anchor.Size)
 	}
 	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq || out.Anchor.Size != u.Anchored
 	u.Salt, u.Anchored = out.Now.SubjectSalt, out.Anchor.Size
@@ -171,15 +169,30 @@ func (v *Verified) note(s *wallet.Subject, u usesLog) error {
 }
 
 // anchor holds what the wallet was shown against the newest anchor of the log on the ledger.
-func anchor(ctx context.Context, c *client.Client, pinned wallet.Ledger, log proof.Log, s *wallet.Subject, now proof.Seen) (consent.Anchored, error) {
+func anchor(ctx context.Context, c *client.Client, pinned wallet.Ledger, log proof.Log, s *wallet.Subject, now proof.Seen, had consent.Uint64) (consent.Anchored, error) {
 	a, err := c.Anchor(ctx, now.Size)
-	if err != nil || a.Receipt == nil {
-		return consent.Anchored{}, err
-	}
-	leaf, _, err := wallet.CheckReceipt(pinned, consent.Message{}, *a.Receipt)
 	if err != nil {
 		return consent.Anchored{}, err
 	}
-	cp := proof.Checkpoint{Size: int64(now.Size), Root: now.Root} //nolint:gosec // of a verified checkpoint
-	return log.CheckAnchor(cp, s.Custodian, leaf, a.Consistency)
+	return checkAnchor(pinned, log, s.Custodian, now, had, a)
+}
+
+// checkAnchor is the same without a network. had is the size of the newest anchor that the wallet has seen, which the ledger keeps.
+func checkAnchor(
+	pinned wallet.Ledger, log proof.Log, custodian consent.MemberID, now proof.Seen, had consent.Uint64, a api.Anchor,
+) (at consent.Anchored, err error) {
+	if a.Receipt != nil {
+		leaf, _, err := wallet.CheckReceipt(pinned, consent.Message{}, *a.Receipt)
+		if err != nil {
+			return at, err
+		}
+		cp := proof.Checkpoint{Size: int64(now.Size), Root: now.Root} //nolint:gosec // of a verified checkpoint
+		if at, err = log.CheckAnchor(cp, custodian, leaf, a.Consistency); err != nil {
+			return at, err
+		}
+	}
+	if at.Size < had {
+		return at, fmt.Errorf("%w: the ledger had an anchor of %d uses, now the newest is of %d", proof.ErrRefused, had, at.Size)
+	}
+	return at, nil
 }

@@ -1,6 +1,7 @@
-import { expect } from "@playwright/test";
+import { expect, type Browser } from "@playwright/test";
 
-import type { Person } from "./person.ts";
+import { invite } from "./desk.ts";
+import { Person } from "./person.ts";
 import { world } from "./world.ts";
 
 export const password = "three green apples";
@@ -51,4 +52,34 @@ export async function unlock(p: Person): Promise<void> {
   await p.page.getByLabel("Password", { exact: true }).fill(password);
   await p.page.getByRole("button", { name: "Open", exact: true }).click();
   await expect(p.page.getByRole("navigation")).toBeVisible();
+}
+
+/** Somebody with a wallet of her own, and a record at the hospital when it has a number. */
+export async function newWallet(browser: Browser, name: string, record?: string): Promise<Person> {
+  const p = await Person.arrive(browser, name);
+  const { page } = p;
+  await p.open("/start");
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByLabel("Type it again").fill(password);
+  await p.press("Make my wallet");
+  await p.heading("Write down your 24 words");
+  await p.press("Show my words");
+  const words = await page.locator(".v-words li").allTextContents();
+  await p.press("I have written them down");
+  await p.heading("Check your words");
+  for (const field of await page.getByLabel(/Word number/).all()) {
+    await field.fill(words[Number((await field.getAttribute("name"))?.replace("word-", "")) - 1] ?? "");
+  }
+  await p.press("Continue");
+  await p.heading("Link your hospital");
+  if (record !== undefined) {
+    await page.getByLabel("Invitation").fill(invite(record));
+    await p.press("Read the invitation");
+    await p.heading("Is this your hospital?");
+    await p.press("Yes, link it");
+    await p.heading("You are linked with City Hospital");
+    await p.press("Continue");
+    await p.heading(/Home/);
+  }
+  return p;
 }

@@ -1,6 +1,9 @@
+import { join } from "node:path";
+
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Browser, type BrowserContext, type Page } from "@playwright/test";
 
+import { folder } from "./desk.ts";
 import { world } from "./world.ts";
 
 /** Person is somebody at a device: a browser of her own, watched for what must never happen in it. */
@@ -71,6 +74,31 @@ export class Person {
     const { violations } = await new AxeBuilder({ page: this.page }).withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]).analyze();
     await this.page.screenshot({ path: `${import.meta.dirname}/artefacts/${name}.png`, fullPage: true });
     for (const v of violations) this.faults.push(`${name}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+  }
+
+  /** looks looks at a page at a desk and at a phone, in English and in Arabic. */
+  async looks(name: string): Promise<void> {
+    const { page } = this;
+    await this.look(name);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await page.screenshot({ path: `${import.meta.dirname}/artefacts/${name}-phone.png`, fullPage: true });
+    await page.locator("#language").selectOption("ar");
+    await expect(page.locator("html")).toHaveAttribute("dir", "rtl");
+    await this.look(`${name}-phone-ar`);
+    await page.setViewportSize({ width: 320, height: 640 });
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, `${name} at 320 pixels`).toBeLessThanOrEqual(320);
+    await page.locator("#language").selectOption("en");
+    await page.setViewportSize({ width: 1000, height: 800 });
+  }
+
+  /** saved presses a button that saves a file, and returns where it is. */
+  async saved(button: string | RegExp, name: string): Promise<string> {
+    const download = this.page.waitForEvent("download");
+    await this.press(button);
+    const path = join(folder, name);
+    await (await download).saveAs(path);
+    return path;
   }
 
   /** leave demands that nothing forbidden has happened: no policy violation, no other origin, no error, no barrier. */

@@ -17,17 +17,33 @@ export const binary = process.env["VOLENS"] ?? resolve(import.meta.dirname, "../
 /** The world of this run. */
 export const world = (): World => JSON.parse(readFileSync(process.env["VOLENS_WORLD"] ?? "", "utf8")) as World;
 
-/** Starts the real binary on the embedded ledger, in a folder and at a port of its own. */
-export default async function start(): Promise<() => Promise<void>> {
+/** A running binary, and what it said at its start. */
+export interface Running {
+  said: string;
+  stop: () => Promise<void>;
+}
+
+/** Starts the real binary on the embedded ledger, with a world in a folder: a new one, or the one that is there. */
+export async function launch(dir: string, listen = "127.0.0.1:0"): Promise<Running> {
   const issuer = resolve(import.meta.dirname, "../../document/testdata/smart-health-cards/issuer-jwks.json"); // of the specification's examples
-  const folder = mkdtempSync(join(tmpdir(), "volens-e2e-"));
-  const child = spawn(binary, ["demo", "--json", "--listen", "127.0.0.1:0", "--recovery-delay", "1s", "--trust", issuer, "--dir", join(folder, "world")], { stdio: ["ignore", "pipe", "inherit"] });
-  process.env["VOLENS_WORLD"] = join(folder, "world.json");
-  writeFileSync(process.env["VOLENS_WORLD"], await firstLine(child));
-  return async () => {
+  const child = spawn(binary, ["demo", "--json", "--listen", listen, "--recovery-delay", "1s", "--trust", issuer, "--dir", dir], { stdio: ["ignore", "pipe", "inherit"] });
+  const said = await firstLine(child);
+  const stop = async (): Promise<void> => {
     const gone = new Promise((done) => child.once("exit", done));
     child.kill("SIGTERM");
     await gone;
+  };
+  return { said, stop };
+}
+
+/** Starts the world of the run, in a folder and at a port of its own. */
+export default async function start(): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), "volens-e2e-"));
+  const { said, stop } = await launch(join(folder, "world"));
+  process.env["VOLENS_WORLD"] = join(folder, "world.json");
+  writeFileSync(process.env["VOLENS_WORLD"], said);
+  return async () => {
+    await stop();
     rmSync(folder, { recursive: true, force: true });
   };
 }

@@ -6,6 +6,7 @@ import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, 
 import type {
   Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUse, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, SharedDocument, Subject, SubjectQuery,
 } from "./wire.ts";
+import type { AnchorProof } from "../core/anchor.ts";
 import type { Certificate } from "../papers/certificate.ts";
 
 /** What went wrong, for the views to put into words: translate by code, never show detail alone. */
@@ -351,6 +352,21 @@ export interface UsesView {
   before: { size: Uint64; useSeq: Uint64 };
   /** The ledger, which holds the consents; when it fails, state fails. Absent where it could not be checked. */
   ledger?: LedgerView;
+  /** What the ledger says of the log, to all alike; when it fails, state and every entry fail. Absent where it could not be checked. */
+  anchor?: AnchorView;
+}
+
+/** What this device proved of the log's newest anchor on the ledger: that the list is of the same history. */
+export interface AnchorView {
+  state: ProofState;
+  why?: string;
+  /** fork: others are shown another history. rollback: an anchor that was there is hidden. */
+  alarm?: "fork" | "rollback" | "proof";
+  /** How many of the log's uses it holds fast; "0" where the log is not anchored yet. */
+  size: Uint64;
+  time: Millis;
+  /** What the gateway showed, as evidence: beside the list's signed checkpoint it proves two histories to anybody. */
+  shown?: AnchorProof;
 }
 
 /** What this device proved of the ledger: its newest checkpoint, and that it holds the one seen before. */

@@ -91,6 +91,7 @@ export const OTHERS: Types = {
     "string state,string custodian,uint64 slot,uint64 seq,bytes32 prev,int64 time,bytes32 keyCommit,bytes32 pendingCommit," +
       "bytes32 guardianCommit,int64 deadline,uint64 revokedThrough",
   ),
+  Anchored: struct("string origin,uint64 size,bytes32 root,int64 time"),
   Reason: struct("string rule,string code,string text,string consent"),
   Param: struct("string name,string value"),
   Sentence: struct("string code,Param[] params,string text"),

@@ -37,6 +37,8 @@ export interface Subject {
   seen: Seen;
   /** The signed note that seen comes from. */
   seenNote: string;
+  /** Size of the newest anchor of the use log that was seen on the ledger: it cannot go back. */
+  anchored?: Uint64;
   delegation?: Delegate;
   /** Who can bring the record back, and the owner's own words for each. The phrase does not bring this list back. */
   guardians?: { set: Guardians; names: string[] };

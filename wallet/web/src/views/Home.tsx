@@ -33,7 +33,7 @@ export function Home() {
         {uses.data?.entries.length === 0 && <p>{t("home.latelyNone")}</p>}
         {uses.data !== undefined && uses.data.entries.length > 0 && (
           <>
-            {uses.data.state === "proved" && <p>✓ {t("home.proved")}</p>}
+            {uses.data.state === "proved" && <p>{uses.data.anchor === undefined ? t("uses.halfTitle") : `✓ ${t("home.proved")}`}</p>}
             {uses.data.entries.slice(0, lately).map((e) => (
               <UseCard entry={e} key={e.index} />
             ))}

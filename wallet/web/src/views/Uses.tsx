@@ -3,7 +3,7 @@ import { useMemo, useState } from "react";
 import { flushSync } from "react-dom";
 import { useTranslation } from "react-i18next";
 
-import type { UseEntry, UsesView } from "../api/volens.ts";
+import type { AnchorView, UseEntry, UsesView } from "../api/volens.ts";
 import { useSay } from "../app/Live";
 import { useNow } from "../app/now";
 import { Box, Fault, Fold, save, Title, Wait } from "../app/parts";
@@ -67,13 +67,25 @@ export default function Uses() {
   );
 }
 
+/** What a failed check means for the person: a fork and a hidden anchor are another matter than a list that is broken. */
+const failures = { fork: "forked", rollback: "hidden", proof: "failed" } as const;
+
 function ProofBox({ view }: { view: UsesView }) {
   const { t } = useTranslation();
   if (view.state === "failed") {
+    const what = failures[(view.anchor?.state === "failed" ? view.anchor.alarm : undefined) ?? "proof"];
     return (
       <div role="alert">
-        <Box mood="bad" title={`✗ ${t("uses.failedTitle")}`}>
-          <p>{t("uses.failed")}</p>
+        <Box mood="bad" title={`✗ ${t(`uses.${what}Title`)}`}>
+          <p>{t(`uses.${what}`)}</p>
+          {what !== "failed" && (
+            <>
+              <p>{t("uses.keepProof")}</p>
+              <Button onClick={() => save("uses.proof.json", "application/json", JSON.stringify(view, null, 1))} secondary small type="button">
+                {t("uses.saveSeen")}
+              </Button>
+            </>
+          )}
           {view.why !== undefined && (
             <Fold title={t("app.details")}>
               <p lang="en">{t("uses.failedWhy", { why: view.why })}</p>
@@ -83,20 +95,29 @@ function ProofBox({ view }: { view: UsesView }) {
       </div>
     );
   }
+  const half = view.anchor === undefined;
   return (
-    <Box mood="good" title={`✓ ${t("uses.provedTitle")}`}>
-      <p>{t("uses.proved")}</p>
+    <Box mood={half ? "warn" : "good"} title={half ? t("uses.halfTitle") : `✓ ${t("uses.provedTitle")}`}>
+      <p>{t(half ? "uses.half" : "uses.proved")}</p>
       <Fold title={t("uses.provedHow")}>
         <ul>
           <li>{t("uses.provedHow1")}</li>
           <li>{t("uses.provedHow2", { n: Number(view.total) })}</li>
           <li>{t("uses.provedHow3")}</li>
           {view.ledger !== undefined && <li>{t("uses.provedHow4", { n: Number(view.ledger.size) })}</li>}
+          {view.anchor !== undefined && <AnchorLine anchor={view.anchor} />}
         </ul>
         <p>{t("uses.limit")}</p>
       </Fold>
     </Box>
   );
+}
+
+function AnchorLine({ anchor }: { anchor: AnchorView }) {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const n = Number(anchor.size);
+  return <li>{n === 0 ? t("uses.provedHow5None") : t("uses.provedHow5", { count: n, when: f.dateTime(Number(anchor.time)) })}</li>;
 }
 
 function Timeline({ entries }: { entries: readonly UseEntry[] }) {

@@ -1,12 +1,13 @@
 /** Who used the data: fetched whole, checked whole, and compared with what was seen before. */
 import { fail } from "../api/error.ts";
-import type { LedgerView, UseEntry, UsesView } from "../api/volens.ts";
+import type { AnchorView, LedgerView, UseEntry, UsesView } from "../api/volens.ts";
 import { toHex } from "../core/bytes.ts";
 import { parseVerifier } from "../core/note.ts";
 import { checkStatement, type Fault, type Finding, openUseCheckpoint, type Seen, type UseLog } from "../core/statement.ts";
 import type { Entry, Handle, Member, Statement } from "../core/types.ts";
 import { useLeafHash } from "../core/use.ts";
 import type { Subject } from "../keys/book.ts";
+import { watchAnchor } from "./anchor.ts";
 import type { Context } from "./context.ts";
 import { watchLedger } from "./ledger.ts";
 
@@ -36,12 +37,21 @@ export class UsesService {
     const statement = await this.fetch(s);
     const ledger = await watchLedger(this.cx, s);
     const { view, next } = this.check(s, statement, { ...s.seen, useSeq: "0", head: ZERO, subjectSalt: ZERO }, await this.cx.names(s));
-    if (next !== undefined) {
+    const anchor = next === undefined ? undefined : await watchAnchor(this.cx, s, next);
+    if (next !== undefined && anchor?.state !== "failed") {
       s.seen = next;
       s.seenNote = statement.checkpoint;
     }
+    if (anchor !== undefined) {
+      view.anchor = anchor;
+      told(view, anchor, "the anchor");
+      if (anchor.state === "failed") {
+        view.entries = view.entries.map((e) => ({ ...e, state: "failed", why: view.why ?? "" })); // each is in a log that is not everybody's
+      }
+    }
     if (ledger !== undefined) {
-      told(view, ledger);
+      view.ledger = ledger;
+      told(view, ledger, "the ledger");
     }
     if (next !== undefined || ledger?.state === "proved") {
       await this.cx.safe.save();
@@ -88,14 +98,13 @@ export class UsesService {
   }
 }
 
-/** told adds to a view what the ledger shows: a ledger with another history makes the whole untrue. */
-function told(view: UsesView, ledger: LedgerView): void {
-  view.ledger = ledger;
-  if (ledger.state === "failed" && view.state === "proved") {
+/** told adds to a view what the ledger shows: one with another history makes the whole untrue. */
+function told(view: UsesView, by: LedgerView | AnchorView, what: string): void {
+  if (by.state === "failed" && view.state === "proved") {
     view.state = "failed";
-    view.why = `the ledger: ${ledger.why ?? ""}`;
-    if (ledger.alarm !== undefined) {
-      view.alarm = ledger.alarm;
+    view.why = `${what}: ${by.why ?? ""}`;
+    if (by.alarm !== undefined) {
+      view.alarm = by.alarm;
     }
   }
 }

@@ -1,0 +1,4 @@
+package online
+
+// CheckAnchor is checkAnchor, for its vectors.
+var CheckAnchor = checkAnchor
