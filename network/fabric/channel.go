@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/volens-ledger/volens/network/fabric/blocks"
 )
 
 // Channel is what a ledger needs of a Fabric channel. Dial makes one from the SDK; tests make their own. It is safe for
@@ -20,9 +22,12 @@ type Channel interface {
 	Query(ctx context.Context, c Call) ([]byte, error)
 	// Outcome is the validation code of a transaction that is in a block of the own peer, "" when it is in none.
 	Outcome(ctx context.Context, tx string) (string, error)
-	// Blocks calls fn for the own peer's blocks from this number on, in order and as they come, until ctx ends, the
-	// connection breaks, or fn returns an error, which Blocks returns.
-	Blocks(ctx context.Context, from uint64, fn func(Block) error) error
+	// Blocks calls fn for the own peer's blocks from there on, in order and as they come, until ctx ends, the connection
+	// breaks, or fn returns an error, which Blocks returns. A block that does not verify is an error that is for good.
+	Blocks(ctx context.Context, from Start, fn func(Block) error) error
+	// Said calls fn with what another organisation's peer says of the blocks from this number on (see blocks.Said), like
+	// Blocks does.
+	Said(ctx context.Context, organization string, from uint64, fn func(number uint64, said [32]byte) error) error
 	// Close frees what the channel holds.
 	Close() error
 }
@@ -47,23 +52,22 @@ func Endorse(tx string, payload []byte, sealed any) Endorsed { return Endorsed{t
 // Sealed is what Endorse was given for Order.
 func (e Endorsed) Sealed() any { return e.sealed }
 
-// Block is a block of the channel. Hash is that of its header, Previous the one that its header names.
-type Block struct {
-	Number         uint64
-	Hash, Previous [32]byte
-	Transactions   []Transaction
-}
+// Block is a block of the channel that was verified.
+type Block = blocks.Block
 
 // Transaction is one transaction of a block.
-type Transaction struct {
-	ID    string
-	Code  string // validation code; Valid when it changed the state
-	Event []byte // payload of the ledger's chaincode event, nil when it has none
+type Transaction = blocks.Transaction
+
+// Start says from where on blocks are wanted: the next one, and the configuration that it is judged by, which is the
+// Config of the block before it and zero at the beginning.
+type Start struct {
+	Next   uint64
+	Config blocks.Ref
 }
 
 // Validation codes, by Fabric's names.
 const (
-	Valid        = "VALID"
+	Valid        = blocks.Valid
 	readConflict = "MVCC_READ_CONFLICT"
 	phantomRead  = "PHANTOM_READ_CONFLICT"
 )

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
+	"github.com/volens-ledger/volens/network/fabric/blocks"
 )
 
 // channel is a channel by way of the SDK. It uses the SDK's lower half: proposals, transactions and block delivery to
@@ -32,6 +33,7 @@ type channel struct {
 	p        Profile
 	sdk      *fabsdk.FabricSDK
 	lines    *lines
+	blocks   *blocks.Verifier // of the follower alone
 	client   sdkcontext.Client
 	peers    map[string]fab.Peer
 	orderers []fab.Orderer
@@ -46,7 +48,11 @@ const orderLimit = 3 * time.Second
 // Dial makes a Channel of a connection profile. Nothing is connected yet: peers and orderers that are down are met by the
 // calls that need them.
 func Dial(p Profile) (Channel, error) {
-	c := &channel{p: p, lines: newLines(), peers: map[string]fab.Peer{}}
+	verifier, err := p.verifier()
+	if err != nil {
+		return nil, err
+	}
+	c := &channel{p: p, lines: newLines(), blocks: verifier, peers: map[string]fab.Peer{}}
 	sdk, err := fabsdk.New(config.FromFile(p.Path), fabsdk.WithCorePkg(core{defcore.NewProviderFactory(), c.lines}))
 	if err != nil {
 		return nil, fmt.Errorf("read the connection profile: %w", err)

@@ -41,6 +41,7 @@ type hooks struct {
 	order   func(tx string) (lost bool, report error) // a transaction does not arrive, or it is not said that it did
 	blocks  func(n uint64) error                      // the connection breaks before this block
 	keep    func(key string) bool                     // false: a body does not reach the peer
+	said    func(org string, b fabric.Block) ([32]byte, error)
 }
 
 type value struct {
@@ -309,7 +310,8 @@ func (p *peer) Outcome(_ context.Context, tx string) (string, error) {
 	return p.n.codes[tx], nil
 }
 
-func (p *peer) Blocks(ctx context.Context, from uint64, fn func(fabric.Block) error) error {
+func (p *peer) Blocks(ctx context.Context, start fabric.Start, fn func(fabric.Block) error) error {
+	from := start.Next
 	for {
 		p.n.mu.Lock()
 		blocks, more, h := slices.Clone(p.n.blocks), p.n.more, p.n.hooks
@@ -330,6 +332,17 @@ func (p *peer) Blocks(ctx context.Context, from uint64, fn func(fabric.Block) er
 			return ctx.Err()
 		}
 	}
+}
+
+func (p *peer) Said(ctx context.Context, org string, from uint64, fn func(uint64, [32]byte) error) error {
+	h := p.n.hook()
+	if h.said == nil {
+		h.said = func(_ string, b fabric.Block) ([32]byte, error) { return b.Said, nil }
+	}
+	return p.Blocks(ctx, fabric.Start{Next: from}, func(b fabric.Block) error {
+		said, err := h.said(org, b)
+		return errors.Join(err, fn(b.Number, said))
+	})
 }
 
 func (p *peer) Close() error { return nil }

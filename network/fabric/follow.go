@@ -12,6 +12,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/network"
 	"github.com/volens-ledger/volens/network/embedded"
+	"github.com/volens-ledger/volens/network/fabric/blocks"
 )
 
 // place is how far the channel has been read: the next block, the position that the copy has before it, the hash of the
@@ -20,10 +21,11 @@ type place struct {
 	next     uint64
 	position network.Position
 	previous [32]byte
-	kept     uint64 // next, as it was last kept
+	config   blocks.Ref // by which the next block is judged
+	kept     uint64     // next, as it was last kept
 }
 
-const placeSize = 8 + 8 + 32
+const placeSize = 8 + 8 + 32 + 8 + 32
 
 // keepEvery is after how many blocks without leaves the place is kept all the same.
 const keepEvery = 256
@@ -36,6 +38,7 @@ func (l *Ledger) readPlace() (p place, err error) {
 	p.next = binary.BigEndian.Uint64(b)
 	p.position = network.Position(binary.BigEndian.Uint64(b[8:]))
 	p.previous = [32]byte(b[16:])
+	p.config = blocks.Ref{Number: binary.BigEndian.Uint64(b[48:]), Hash: [32]byte(b[56:])}
 	p.kept = p.next
 	return p, nil
 }
@@ -43,7 +46,9 @@ func (l *Ledger) readPlace() (p place, err error) {
 func (p place) bytes() []byte {
 	b := binary.BigEndian.AppendUint64(nil, p.next)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.position))
-	return append(b, p.previous[:]...)
+	b = append(b, p.previous[:]...)
+	b = binary.BigEndian.AppendUint64(b, p.config.Number)
+	return append(b, p.config.Hash[:]...)
 }
 
 // errGap says that blocks are missing between those that came, so that they are asked for again.
@@ -67,7 +72,7 @@ func (l *Ledger) follow() {
 	wait := followAgain
 	for l.ctx.Err() == nil {
 		before := l.place.next
-		err := l.ch.Blocks(l.ctx, l.place.next, l.block)
+		err := l.ch.Blocks(l.ctx, Start{l.place.next, l.place.config}, l.block)
 		var fatal *fatalError
 		if errors.As(err, &fatal) {
 			l.failed.Store(&err)
@@ -111,7 +116,7 @@ func (l *Ledger) block(b Block) error {
 	if err != nil {
 		return err
 	}
-	p = place{b.Number + 1, p.position + network.Position(len(entries)), b.Hash, p.kept}
+	p = place{b.Number + 1, p.position + network.Position(len(entries)), b.Hash, b.Config, p.kept}
 	var cursor []byte
 	if len(entries) > 0 || p.next-p.kept >= keepEvery {
 		cursor, p.kept = p.bytes(), p.next

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/network/fabric/blocks"
 )
 
 // Profile is the part of a connection profile that the SDK does not know: its section "volens". The rest of the file is
@@ -20,9 +23,11 @@ type Profile struct {
 	User         string                      `yaml:"user"`         // whose certificate and key the gateway signs with
 	Trust        string                      `yaml:"trust"`
 	Regulator    string                      `yaml:"regulator"`
-	Custodians   map[consent.MemberID]string `yaml:"custodians"` // organisation of each custodian
-	Peers        map[string]string           `yaml:"peers"`      // the SDK's name of each organisation's peer
-	Orderers     []string                    `yaml:"orderers"`   // the SDK's names
+	Custodians   map[consent.MemberID]string `yaml:"custodians"`   // organisation of each custodian
+	Peers        map[string]string           `yaml:"peers"`        // the SDK's name of each organisation's peer
+	Orderers     []string                    `yaml:"orderers"`     // the SDK's names
+	Genesis      string                      `yaml:"genesis"`      // file with the channel's first block; where it is relative, beside the profile
+	Endorsements int                         `yaml:"endorsements"` // how many organisations must have endorsed what is believed
 }
 
 // ReadProfile reads a connection profile with a section "volens" and refuses one that lacks what a gateway needs.
@@ -66,7 +71,28 @@ func ParseProfile(b []byte) (Profile, error) {
 	if len(p.Orderers) == 0 {
 		return p, errors.New("volens.orderers is empty")
 	}
+	if p.Genesis == "" {
+		return p, errors.New("volens.genesis is missing: the file with the channel's first block, by which all later ones are judged")
+	}
+	if p.Endorsements < 2 {
+		return p, errors.New("volens.endorsements is missing or below 2: how many organisations the chaincode's endorsement policy asks for")
+	}
 	return p, nil
+}
+
+// verifier judges the channel's blocks by the first one.
+func (p Profile) verifier() (*blocks.Verifier, error) {
+	path := p.Genesis
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(p.Path), path)
+	}
+	genesis, err := os.ReadFile(path) //nolint:gosec // the operator's own path
+	if err != nil {
+		return nil, fmt.Errorf("read the channel's first block: %w", err)
+	}
+	return blocks.New(blocks.Trust{
+		Channel: p.Channel, Chaincode: p.Chaincode, EventName: wire.EventName, Genesis: genesis, Endorsements: p.Endorsements,
+	})
 }
 
 // Organizations says who is who.

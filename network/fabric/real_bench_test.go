@@ -68,7 +68,7 @@ func bare(b *testing.B, n *launch.Network, c int) {
 	ctx, stop := context.WithCancel(b.Context())
 	defer stop()
 	go func() {
-		_ = ch.Blocks(ctx, 0, func(bl fabric.Block) error {
+		_ = ch.Blocks(ctx, fabric.Start{}, func(bl fabric.Block) error {
 			mu.Lock()
 			defer mu.Unlock()
 			for _, tx := range bl.Transactions {

@@ -95,8 +95,11 @@ func archive(files ...file) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// EndorsementPolicy is the chaincode's: any two of the three organisations.
-const EndorsementPolicy = "OutOf(2, 'TrustMSP.peer', 'HospitalMSP.peer', 'RegulatorMSP.peer')"
+// EndorsementPolicy is the chaincode's: any two of the three organisations. Gateways ask for as many Endorsements.
+const (
+	EndorsementPolicy = "OutOf(2, 'TrustMSP.peer', 'HospitalMSP.peer', 'RegulatorMSP.peer')"
+	Endorsements      = 2
+)
 
 // collection is a private data collection as Fabric's lifecycle takes it.
 type collection struct {

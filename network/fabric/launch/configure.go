@@ -118,6 +118,7 @@ func (n *Network) renderProfile(own Org) error {
 	return n.render("profile.yaml", map[string]any{
 		"Own": own, "Crypto": n.path("crypto"), "State": n.path("sdk", lower(own.Name)), "Channel": Channel, "Chaincode": Chaincode,
 		"Orderers": n.ordererViews(), "Orgs": n.orgViews(), "OrdererCA": n.ordererCA(), "Custodians": n.custodians(), "Operations": ops,
+		"Genesis": n.path(Channel + ".block"), "Endorsements": Endorsements,
 	}, n.Profile(own.Name))
 }
 

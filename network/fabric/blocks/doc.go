@@ -1,0 +1,28 @@
+// Package blocks reads the blocks of a Fabric channel and believes what is proven of them. One peer hands them over, and it
+// may lie about everything that it cannot prove.
+//
+// What is trusted is the channel's first block, which the consortium agreed on before there was a channel and which every
+// gateway has in a file of its own. It says which organisations order and which ones endorse, by their certificate
+// authorities. From there on the channel speaks for itself: a block is an orderer's if its signature is made with a
+// certificate of an ordering organisation, by the configuration that was in force before the block; a configuration block
+// that is proven so is in force from the next one on. New organisations, new authorities and revocation lists therefore
+// reach a gateway by the channel, in the block from which on they count, and an old block is judged by what was in force then.
+//
+// What is checked, in this order; each error says which one failed:
+//
+//	a. the data is what the header says, and every envelope is written in the one way that it can be written in. (The data
+//	   hash runs over the envelopes without their borders: two of them joined hash like the two, and read like the second.)
+//	b. block 0 is the agreed one. Any other has the signature of an orderer over its header: ECDSA, with the smaller of the
+//	   two values of s, by a certificate of the unit "orderer" of an ordering organisation.
+//	c. a configuration, which comes alone in its block, is one that can be read.
+//	d. a transaction that is called valid and has the ledger's event belongs to this channel, is the answer to the proposal
+//	   that it comes with, and that answer is signed by peers (unit "peer") of as many organisations as the gateway asks for.
+//	e. no signer's certificate had ended more than Overrun before the transactions that it vouches for.
+//
+// Certificates are checked like Fabric's peers check them: a chain to the organisation's authorities as it was when the
+// certificate began, no entry in the organisation's revocation lists, and exactly one unit. The checks cost one ECDSA
+// verification for a block and one for each endorsement; a certificate is checked once for each configuration.
+//
+// What is not proven by a block: its transactions' validation codes. No orderer signs them, every peer finds them by
+// itself. Package fabric compares them with another organisation's peer.
+package blocks
