@@ -17,7 +17,7 @@ import (
 //	subject   {type: "user", id: the actor's reference, e.g. Practitioner/bob; properties: {groups}}
 //	action    {name: FHIR consentaction: access, use, disclose, collect, correct}
 //	resource  {type: "patient", id: the pairwise pseudonym; properties: {resourceTypes, resources}}
-//	context   {purpose, emergency, requestId}
+//	context   {purpose, study, passport, emergency, requestId}
 type evaluationRequest struct {
 	Subject  *azSubject  `json:"subject,omitempty"`
 	Action   *azAction   `json:"action,omitempty"`
@@ -47,9 +47,11 @@ type azResource struct {
 }
 
 type azContext struct {
-	Purpose   string `json:"purpose"`
-	Emergency string `json:"emergency,omitempty"`
-	RequestID string `json:"requestId,omitempty"`
+	Purpose   string   `json:"purpose"`
+	Study     []string `json:"study,omitempty"`                  // as in api.AccessRequest
+	Passport  string   `json:"passport,omitempty" limit:"65536"` // as in api.AccessRequest
+	Emergency string   `json:"emergency,omitempty"`
+	RequestID string   `json:"requestId,omitempty"`
 }
 
 type evaluationAnswer struct {
@@ -78,7 +80,7 @@ func (e evaluationRequest) request(d evaluationRequest) (api.AccessRequest, erro
 	}
 	req := api.AccessRequest{
 		Subject: r.ID, Actor: api.Actor{Reference: s.ID, Groups: s.Properties.Groups}, Purpose: consent.Coding{Code: x.Purpose},
-		Action: consent.Coding{Code: a.Name}, Resources: r.Properties.Resources, Emergency: x.Emergency, RequestID: x.RequestID,
+		Action: consent.Coding{Code: a.Name}, Resources: r.Properties.Resources, Study: x.Study, Passport: x.Passport, Emergency: x.Emergency, RequestID: x.RequestID,
 	}
 	for _, t := range r.Properties.ResourceTypes {
 		req.ResourceTypes = append(req.ResourceTypes, consent.Coding{Code: t})

@@ -52,6 +52,8 @@ type fhirParameters struct {
 //	resourceType  0..*  code or Coding
 //	resource      0..*  resource, with what rules ask about it, or Reference when only its name is known
 //	element       0..*  string     of each resource only these, as _elements in a search
+//	study         0..*  code or Coding  what the study is and keeps to: terms of DUO and diseases
+//	passport      0..1  string     GA4GH passport of the researcher, or visas with spaces between; never kept
 //	emergency     0..1  string     the reason for breaking the glass
 //	requestId     0..1  string
 //
@@ -124,10 +126,10 @@ func (p fhirParameter) apply(r *api.AccessRequest) error {
 	case "element":
 		r.Elements = append(r.Elements, p.ValueString)
 		return nil
-	case "emergency":
-		return once(&r.Emergency, p.ValueString)
-	case "requestId":
-		return once(&r.RequestID, p.ValueString)
+	case "study":
+		return p.study(r)
+	case "passport", "emergency", "requestId":
+		return once(map[string]*string{"passport": &r.Passport, "emergency": &r.Emergency, "requestId": &r.RequestID}[p.Name], p.ValueString)
 	case "purpose", "action":
 		return p.one(r)
 	case "group":
@@ -141,6 +143,16 @@ func (p fhirParameter) apply(r *api.AccessRequest) error {
 		return p.add(&r.ResourceTypes)
 	}
 	return errParameter
+}
+
+// study adds a term by which a study is named. Of a Coding the code says it all (DUO:0000007); the system must be that of OBO's terms.
+func (p fhirParameter) study(r *api.AccessRequest) error {
+	k, ok := p.coding()
+	if !ok || k.System != "" && !strings.HasPrefix(k.System, policies.SystemOBO) {
+		return errParameter
+	}
+	r.Study = append(r.Study, k.Code)
+	return nil
 }
 
 // add adds a code to those of a request.

@@ -6,6 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/auth/assertion"
 	"github.com/volens-ledger/volens/gateway/fhir"
 )
 
@@ -63,7 +64,7 @@ func (f fhirRelease) metadata(c *gin.Context) {
 func (g *Gateway) smartConfiguration(c *gin.Context) {
 	answer(c, http.StatusOK, map[string]any{
 		"issuer": g.cfg.Origin, "token_endpoint": g.cfg.Origin + api.PathToken,
-		"grant_types_supported":                            []string{"client_credentials"},
+		"grant_types_supported":                            []string{"client_credentials", assertion.GrantExchange},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []string{"ES256", "ES384", "RS384", "ES256K"},
 		"scopes_supported":                                 []string{"custodian", "clinician", "researcher", "auditor"},

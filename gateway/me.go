@@ -188,7 +188,7 @@ func (g *Gateway) preview(c *gin.Context) {
 	var d policies.Decision
 	err := g.known(c.Request.Context(), h, p.Resources)
 	if err == nil {
-		d, err = g.access.Preview(c.Request.Context(), h, p, roles)
+		d, err = g.access.Preview(c.Request.Context(), h, p, access.Requester{Roles: roles})
 	}
 	if err != nil {
 		refuse(c, err)

@@ -18,7 +18,7 @@ func requester(c *gin.Context, channel string) access.Requester {
 	for _, r := range p.Roles() {
 		roles = append(roles, string(r))
 	}
-	return access.Requester{Member: p.Member, Roles: roles, Channel: channel, Client: remote(c)}
+	return access.Requester{Member: p.Member, Roles: roles, Channel: channel, Client: remote(c), Shown: p.Shown()}
 }
 
 // cut closes the connection of a request whose answer must not be sent any more.

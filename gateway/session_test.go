@@ -197,7 +197,7 @@ func TestTokenErrors(t *testing.T) {
 		"garbage":       {form, "grant_type=client_credentials&client_assertion_type=" + url.QueryEscape("urn:ietf:params:oauth:client-assertion-type:jwt-bearer") + "&client_assertion=" + canary, "invalid_client", 401},
 		"twice":         {form, "grant_type=client_credentials&grant_type=client_credentials", "invalid_request", 400},
 		"bad escapes":   {form, "grant_type=%zz", "invalid_request", 400},
-		"too large":     {form, "grant_type=" + strings.Repeat("x", 70_000), "invalid_request", 400},
+		"too large":     {form, "grant_type=" + strings.Repeat("x", 90_000), "invalid_request", 400},
 		"half a escape": {form, "%", "invalid_request", 400},
 	} {
 		r := w.send(http.MethodPost, api.PathToken, "", []byte(tc.body), "Content-Type", tc.kind)

@@ -130,14 +130,17 @@ func (g *Gateway) logout(c *gin.Context) {
 	answer(c, http.StatusOK, struct{}{})
 }
 
+// maxForm bounds the form of a token request, in bytes: a passport as long as elsewhere (api.AccessRequest), and the rest.
+const maxForm = 80 << 10
+
 // token is the OAuth 2 token endpoint; its errors have the form of RFC 6749 5.2, not of a problem.
 func (g *Gateway) token(c *gin.Context) {
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 64<<10)
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxForm)
 	b, err := io.ReadAll(c.Request.Body)
 	form, parseErr := url.ParseQuery(string(b))
 	if err != nil || parseErr != nil || c.ContentType() != "application/x-www-form-urlencoded" {
 		answer(c, http.StatusBadRequest, &auth.OAuthError{
-			Code: "invalid_request", Description: "send a form of at most 64 KiB, application/x-www-form-urlencoded",
+			Code: "invalid_request", Description: "send a form of at most 80 KiB, application/x-www-form-urlencoded",
 		})
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/fhir"
 	"github.com/volens-ledger/volens/policies"
+	"github.com/volens-ledger/volens/policies/study"
 	"github.com/volens-ledger/volens/policies/vectors"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
@@ -84,7 +85,7 @@ resources may be FHIR's as they are. It ends with 0 whatever the decision is; wi
 	f.StringVar(&o.algorithm, "algorithm", string(policies.DenyOverrides), "deny-overrides or most-recent")
 	f.StringVar(&o.implicit, "implicit", string(policies.ImplicitDeny), "deny, basic-normal, all-normal or break-glass-only")
 	f.StringSliceVar(&o.study, "study", nil, "what the study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148), with commas")
-	f.StringVar(&o.passport, "passport", "", "file with the researcher's GA4GH passport")
+	f.StringVar(&o.passport, "passport", "", "file with the GA4GH passport of a researcher of the organisation among the request's actors")
 	f.StringVar(&o.research, "research", "", "file of issuers whose visas are believed, and diseases, as \"volens serve --research\" takes it")
 	f.BoolVar(&o.strict, "exit-code", false, "end with 3 when the decision is deny")
 	f.BoolVar(&o.whole, "strict", false, "refuse a FHIR Consent of which anything but words for people is not mapped")
@@ -139,7 +140,7 @@ func (o *offline) judge(q policies.Request, rs []policies.Record) error {
 			return err
 		}
 	}
-	said, err := rules.Read(o.study, pass, q.Now)
+	said, err := rules.Read(study.Stated{Member: member(q), Terms: o.study, Passport: pass}, q.Now)
 	if err != nil {
 		return err
 	}
@@ -147,6 +148,16 @@ func (o *offline) judge(q policies.Request, rs []policies.Record) error {
 		rs[i].Unfit = said.Unfit(q.Purpose, policies.DataUses(rs[i].Consent))
 	}
 	return nil
+}
+
+// member is the organisation that a request names among its actors: whose researcher a passport is of.
+func member(q policies.Request) consent.MemberID {
+	for _, a := range q.Actors {
+		if id, is := strings.CutPrefix(a, "Organization/"); is {
+			return consent.MemberID(id)
+		}
+	}
+	return ""
 }
 
 // instant turns milliseconds since 1970 into RFC 3339, and leaves any other text to those who read it.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/volens-ledger/volens/policies/duo"
+	"github.com/volens-ledger/volens/policies/study"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -15,7 +16,7 @@ func policyDUO(env cli.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "duo", Short: "Terms of the Data Use Ontology", Args: cobra.NoArgs, RunE: cli.Choose,
 	}
-	var data, study []string
+	var data, said []string
 	var research string
 	var asJSON bool
 	match := &cobra.Command{
@@ -29,11 +30,11 @@ to be one that the study names. APPROVE ends with 0, DENY with 3; ABSTAIN, which
 			if err != nil {
 				return err
 			}
-			want, err := rules.Read(study, "", 0)
+			want, err := rules.Read(study.Stated{Terms: said}, 0)
 			if err == nil {
-				_, err = rules.Read(data, "", 0)
+				_, err = rules.Read(study.Stated{Terms: data}, 0)
 			}
-			if err != nil || len(study) == 0 || len(data) == 0 {
+			if err != nil || len(said) == 0 || len(data) == 0 {
 				return cli.Usage("--data and --study are terms of DUO and diseases (%v)", err)
 			}
 			v := want.Compare(data)
@@ -48,7 +49,7 @@ to be one that the study names. APPROVE ends with 0, DENY with 3; ABSTAIN, which
 	}
 	f := match.Flags()
 	f.StringSliceVar(&data, "data", nil, "what the data may be used for")
-	f.StringSliceVar(&study, "study", nil, "what the study is and keeps to")
+	f.StringSliceVar(&said, "study", nil, "what the study is and keeps to")
 	f.StringVar(&research, "research", "", "file with the diseases above each, as \"volens serve --research\" takes it")
 	f.BoolVar(&asJSON, "json", false, "print the verdict as JSON")
 	c.AddCommand(match)

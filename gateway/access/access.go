@@ -35,9 +35,10 @@ import (
 type Requester struct {
 	Member  consent.MemberID
 	Roles   []string
-	Channel string // rest, authzen, fhir
-	Client  string // software and address, as far as known
-	Part    bool   // takes what flows when not everything does; the others ask for all or nothing
+	Channel string       // rest, authzen, fhir
+	Client  string       // software and address, as far as known
+	Part    bool         // takes what flows when not everything does; the others ask for all or nothing
+	Shown   []study.Visa // of the passport that the access token stands for, if any
 
 	Response *Response // nil: the answer is one decision
 }
@@ -143,7 +144,7 @@ func (s *Service) Begin(ctx context.Context, who Requester, req api.AccessReques
 func (s *Service) begin(ctx context.Context, who Requester, req api.AccessRequest, view *replica.View) (*Pending, error) {
 	now := consent.Millis(s.cfg.Now().UnixMilli())
 	q := question(who, req, view.Custodian, now)
-	t, err := s.terms(req, q)
+	t, err := s.terms(who, req, q)
 	if err != nil {
 		return nil, err
 	}

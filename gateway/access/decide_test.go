@@ -396,7 +396,7 @@ func TestStudy(t *testing.T) {
 	s.must(err)
 	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}})
 	s.must(err)
-	rules, err := study.Parse([]byte(`{"issuers":[{"iss":"https://b.example","jwks":` + string(keys) + `}],"demands":{"CLINTRCH":[[{"type":"ControlledAccessGrants","by":"const:dac"}]]}}`))
+	rules, err := study.Parse([]byte(`{"issuers":[{"iss":"https://b.example","jwks":` + string(keys) + `,"people":{"rosa-institute":["rosa-secret"]}}],"demands":{"CLINTRCH":[[{"type":"ControlledAccessGrants","by":"const:dac"}]]}}`))
 	s.must(err)
 	n := s.Node
 	s.service = access.New(access.Config{Replica: n.Replica, Engine: n.Engine, Uses: n.Uses, Pseudonyms: s.names, Studies: rules})

@@ -21,8 +21,9 @@ type terms struct {
 func (t *terms) bear() bool { return t.Binds() || t.Stated() }
 
 // terms are those of a request. What is brought or put right is not minimised: it comes from the requester.
-func (s *Service) terms(req api.AccessRequest, q policies.Request) (t terms, err error) {
-	if t.Claims, err = s.cfg.Studies.Read(req.Study, req.Passport, q.Now); err != nil {
+func (s *Service) terms(who Requester, req api.AccessRequest, q policies.Request) (t terms, err error) {
+	said := study.Stated{Member: who.Member, Terms: req.Study, Passport: req.Passport, Shown: who.Shown}
+	if t.Claims, err = s.cfg.Studies.Read(said, q.Now); err != nil {
 		return t, err
 	}
 	if q.Action.Code == "collect" || q.Action.Code == "correct" {

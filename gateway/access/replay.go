@@ -106,8 +106,8 @@ func differs(u proof.Use, d policies.Decision) string {
 }
 
 // Preview decides as if the patient's consents were others: with one added, in the place of another, or without some.
-// Nothing is put on record and nothing is reserved.
-func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Preview, roles []string) (policies.Decision, error) {
+// Nothing is put on record and nothing is reserved. who is whom it is decided for: p's member.
+func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Preview, who Requester) (policies.Decision, error) {
 	view, err := s.cfg.Replica.Enter(h, nil)
 	if err != nil {
 		return policies.Decision{}, err
@@ -128,12 +128,13 @@ func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Previe
 		}
 		recs = append(recs, policies.Record{ID: "preview", Status: policies.Active, Date: now, Consent: *p.Consent})
 	}
+	who.Member = p.Member
 	req := api.AccessRequest{Actor: p.Actor, Purpose: p.Purpose, Action: p.Action, Study: p.Study, Resources: p.Resources, Emergency: "preview"}
 	if err := check(req); err != nil {
 		return policies.Decision{}, err
 	}
-	q := question(Requester{Member: p.Member, Roles: roles}, req, view.Custodian, now)
-	t, err := s.terms(req, q)
+	q := question(who, req, view.Custodian, now)
+	t, err := s.terms(who, req, q)
 	if err != nil {
 		return policies.Decision{}, err
 	}

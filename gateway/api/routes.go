@@ -119,7 +119,7 @@ func Routes() []Route {
 
 		post(PathChallenge, everybody, "A nonce for signing in with a wallet (ERC-4361).", nil, Challenge{}),
 		post(PathSignIn, everybody, "Sign in with a wallet.", SignIn{}, Session{}),
-		post(PathToken, everybody, "OAuth 2 token endpoint: client_credentials with private_key_jwt.", nil, nil),
+		post(PathToken, everybody, "OAuth 2 token endpoint: client_credentials, or token-exchange of a GA4GH passport, with private_key_jwt.", nil, nil),
 		get(PathSession, []Role{SignedIn}, "Who is signed in.", Session{}),
 		post(PathLogout, []Role{SignedIn}, "Sign out.", nil, nil),
 		post(PathClaims, everybody, "Register a key with an enrolment code, or begin and finish a recovery.", Claim{}, Claimed{}),

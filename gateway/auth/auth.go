@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // Ledger is what this package reads: the applied public state. Implementations are safe for concurrent use; Head, Member
@@ -34,6 +35,8 @@ type Config struct {
 	Statement string // the sentence in sign-in texts; has a default
 	ChainID   uint64 // default consent.ChainID
 
+	Studies *study.Rules // whose passports are exchanged for tokens; nil: nobody's
+
 	Now  func() time.Time // default time.Now
 	Rand io.Reader        // must be secure; default crypto/rand
 
@@ -51,7 +54,7 @@ type Config struct {
 
 	Secrets          int // sessions and tokens at a time, together; default 100,000
 	SecretsPerPerson int // of one principal; the least recently used one goes; default 8
-	SecretsPerClient int // default 512
+	SecretsPerClient int // default 512; each holds 32 KiB of visas at most
 	Spent            int // nonces and assertions remembered until they would have expired; default 65,536 each
 }
 

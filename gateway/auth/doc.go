@@ -36,6 +36,13 @@
 //	    neither header; the second alone is lost once it leaks.
 //	(m) A request with two credentials is refused. An unknown, an expired and a revoked secret get the same error.
 //
+// # Passports (RFC 8693, GA4GH AAI and Passport 1.2)
+//
+//	(n) A client may exchange a researcher's passport for a token that stands for what of it counts (policies/study): it is in
+//	    the body of the token request, never in a URL, not logged and not kept. The client is proven first (f to h). Where nothing of
+//	    it counts there is no token. The token ends before any visa that counts, and before the passport; so what it stands
+//	    for is judged once, and nothing outlives it.
+//
 // # Limits
 //
 // All tables are bounded. Limits count by remote address before anything is proven and by key or client only after it is,

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 type kind uint8
@@ -38,6 +39,7 @@ type identity struct {
 	record     consent.Uint64    // seq of the member record that a client proved itself under
 	scope      roleSet           // a client asked for these at most
 	smart      string            // and for these SMART scopes
+	shown      []study.Visa      // and showed these, of a passport
 }
 
 // roles reads from the ledger what the identity may do at this moment; the empty set means that it no longer counts.

@@ -44,10 +44,11 @@ func cookie(value string, maxAge int) *http.Cookie {
 
 // Token is a bearer token that was just made, in the form of RFC 6749, section 5.1.
 type Token struct {
-	AccessToken string `json:"access_token"` //nolint:tagliatelle // RFC 6749
-	TokenType   string `json:"token_type"`   //nolint:tagliatelle // RFC 6749
-	ExpiresIn   int    `json:"expires_in"`   //nolint:tagliatelle // RFC 6749; seconds
-	Scope       string `json:"scope"`
+	AccessToken     string `json:"access_token"`                //nolint:tagliatelle // RFC 6749
+	IssuedTokenType string `json:"issued_token_type,omitempty"` //nolint:tagliatelle // RFC 8693: of a token that was exchanged for a passport
+	TokenType       string `json:"token_type"`                  //nolint:tagliatelle // RFC 6749
+	ExpiresIn       int    `json:"expires_in"`                  //nolint:tagliatelle // RFC 6749; seconds
+	Scope           string `json:"scope"`
 }
 
 // Bearer makes a bearer token for a person that just signed in without a browser.

@@ -38,16 +38,19 @@ func invalidClient(why string) *OAuthError {
 const errClient = "the client assertion was refused"
 
 // Token answers a token request: the form of a POST, already read and bounded. Remote is the peer's address, for the limit.
-// Rules (f), (g) and (h) of the package comment.
+// Rules (f) to (h) and (n) of the package comment.
 func (s *Service) Token(ctx context.Context, remote string, form url.Values) (Token, *OAuthError) {
 	if err := take(s.tokens, network(remote), s.cfg.Now()); err != nil {
 		return Token{}, tooMany(err)
 	}
-	text, asked, bad := readForm(form)
+	asked, bad := readForm(form)
+	if bad == nil {
+		bad = s.target(form)
+	}
 	if bad != nil {
 		return Token{}, bad
 	}
-	a, err := assertion.Parse(text)
+	a, err := assertion.Parse(form.Get("client_assertion"))
 	if err != nil {
 		return Token{}, invalidClient(err.Error())
 	}
@@ -65,15 +68,18 @@ func (s *Service) Token(ctx context.Context, remote string, form url.Values) (To
 		return Token{}, tooMany(err)
 	}
 	id := identity{owner: owner{kind: client, member: m.ID}, record: m.Seq, scope: asked.roles, smart: asked.smart}
-	return s.tokenFor(&id)
+	if form.Get("grant_type") == assertion.GrantExchange {
+		return s.exchange(&id, form.Get("subject_token"))
+	}
+	return s.tokenFor(&id, s.cfg.ClientToken)
 }
 
-func (s *Service) tokenFor(id *identity) (Token, *OAuthError) {
+func (s *Service) tokenFor(id *identity, life time.Duration) (Token, *OAuthError) {
 	p, err := s.proven(id)
 	if err != nil {
 		return Token{}, &OAuthError{Status: http.StatusBadRequest, Code: "invalid_scope", Description: "the client has none of these roles"}
 	}
-	t, err := s.bearer(p, s.cfg.ClientToken)
+	t, err := s.bearer(p, life)
 	if err != nil {
 		return Token{}, unavailable(err)
 	}
@@ -81,37 +87,49 @@ func (s *Service) tokenFor(id *identity) (Token, *OAuthError) {
 }
 
 // readForm reads the parameters: each once (RFC 6749, section 3.2), the required ones there.
-func readForm(form url.Values) (text string, asked scopes, bad *OAuthError) {
+func readForm(form url.Values) (asked scopes, bad *OAuthError) {
 	for name, values := range form {
 		if len(values) != 1 {
-			return "", asked, invalidRequest(fmt.Sprintf("%.40q is given more than once", name))
+			return asked, invalidRequest(fmt.Sprintf("%.40q is given more than once", name))
 		}
 	}
-	switch grant := form.Get("grant_type"); grant {
-	case "client_credentials":
-	case "":
-		return "", asked, invalidRequest("grant_type is missing")
-	default:
-		return "", asked, &OAuthError{
-			Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "grant_type is client_credentials",
-		}
+	if bad := readGrant(form); bad != nil {
+		return asked, bad
 	}
 	if form.Has("client_secret") {
-		return "", asked, invalidClient("there are no client secrets here; send a client assertion")
+		return asked, invalidClient("there are no client secrets here; send a client assertion")
 	}
 	if form.Get("client_assertion_type") != assertion.Type {
-		return "", asked, invalidRequest("client_assertion_type is " + assertion.Type)
+		return asked, invalidRequest("client_assertion_type is " + assertion.Type)
 	}
-	if text = form.Get("client_assertion"); text == "" {
-		return "", asked, invalidRequest("client_assertion is missing")
+	if form.Get("client_assertion") == "" {
+		return asked, invalidRequest("client_assertion is missing")
 	}
 	asked, ok := readScope(form.Get("scope"))
 	if !ok {
-		return "", asked, &OAuthError{
+		return asked, &OAuthError{
 			Status: http.StatusBadRequest, Code: "invalid_scope", Description: "scope is a list of roles (custodian, clinician, researcher, auditor) and of SMART scopes such as system/*.rs",
 		}
 	}
-	return text, asked, nil
+	return asked, nil
+}
+
+// readGrant reads which grant is asked for, and what belongs to that alone.
+func readGrant(form url.Values) *OAuthError {
+	switch form.Get("grant_type") {
+	case "client_credentials":
+		if form.Has("subject_token") {
+			return invalidRequest("a subject_token comes with grant_type " + assertion.GrantExchange)
+		}
+		return nil
+	case assertion.GrantExchange:
+		return readExchange(form)
+	case "":
+		return invalidRequest("grant_type is missing")
+	}
+	return &OAuthError{
+		Status: http.StatusBadRequest, Code: "unsupported_grant_type", Description: "grant_type is client_credentials or " + assertion.GrantExchange,
+	}
 }
 
 // scopes is what a client asks for: roles of its own, and what it may do with FHIR resources.

@@ -19,10 +19,12 @@ import (
 // Credentials are what an organisation proves itself with: private_key_jwt (RFC 7523, SMART Backend Services).
 type Credentials struct {
 	Member consent.MemberID
-	Key    any              // sig.Key (ES256K), *ecdsa.PrivateKey on P-256 or P-384, *rsa.PrivateKey (RS384)
-	KeyID  string           // of the key in the member's key set; may be empty for a sig.Key: then its address
-	Scope  string           // roles with spaces between; empty: all that the member has
-	Now    func() time.Time // default time.Now
+	Key    any    // sig.Key (ES256K), *ecdsa.PrivateKey on P-256 or P-384, *rsa.PrivateKey (RS384)
+	KeyID  string // of the key in the member's key set; may be empty for a sig.Key: then its address
+	Scope  string // roles with spaces between; empty: all that the member has
+	// Passport is a GA4GH passport, or its visas with spaces between, that the token is to stand for; "": none.
+	Passport string
+	Now      func() time.Time // default time.Now
 }
 
 func (d *Credentials) now() time.Time {
@@ -34,10 +36,11 @@ func (d *Credentials) now() time.Time {
 
 // Token is the answer of the token endpoint (RFC 6749, section 5.1).
 type Token struct {
-	AccessToken string `json:"access_token"` //nolint:tagliatelle // RFC 6749
-	TokenType   string `json:"token_type"`   //nolint:tagliatelle // RFC 6749
-	ExpiresIn   int    `json:"expires_in"`   //nolint:tagliatelle // RFC 6749; seconds
-	Scope       string `json:"scope"`
+	AccessToken     string `json:"access_token"`                //nolint:tagliatelle // RFC 6749
+	IssuedTokenType string `json:"issued_token_type,omitempty"` //nolint:tagliatelle // RFC 8693: when it stands for a passport
+	TokenType       string `json:"token_type"`                  //nolint:tagliatelle // RFC 6749
+	ExpiresIn       int    `json:"expires_in"`                  //nolint:tagliatelle // RFC 6749; seconds
+	Scope           string `json:"scope"`
 }
 
 // Token asks the token endpoint for a token.
@@ -59,6 +62,11 @@ func (c *Client) Token(ctx context.Context, d Credentials) (Token, error) {
 	}
 	if d.Scope != "" {
 		form.Set("scope", d.Scope)
+	}
+	if d.Passport != "" {
+		form.Set("grant_type", assertion.GrantExchange)
+		form.Set("subject_token", d.Passport)
+		form.Set("subject_token_type", assertion.PassportType)
 	}
 	return call[Token](ctx, c.As(nil), request{method: http.MethodPost, path: api.PathToken, form: form.Encode()})
 }

@@ -18,6 +18,22 @@ type Trust map[string]jose.JSONWebKeySet
 // algorithms are those of GA4GH's AAI profile.
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 
+// Presenter is who shows a passport, as far as it is known otherwise than by the passport. A passport and its visas are bearer
+// tokens about a person; whoever has a copy could show them. The zero value is somebody of whom nothing is known, whose visas
+// count for nothing.
+type Presenter struct {
+	People  []Identity // identities that are known to be its people's
+	Clients []Identity // what brokers know it as: Subject is its client id at Issuer
+	Here    []string   // what a passport may call the place where it is shown (aud)
+}
+
+// Shown is what counts of a passport.
+type Shown struct {
+	Visas   []Accepted
+	Until   int64    // when the first of them ends, or the passport, in seconds since 1970
+	Ignored []string // of each other visa, why it does not count; repeats nothing of it
+}
+
 // Accepted is a visa that counts.
 type Accepted struct {
 	Visa
@@ -26,57 +42,171 @@ type Accepted struct {
 
 // Limits of what is read, in visas and in bytes of a token.
 const (
-	maxVisas = 32
-	maxToken = 8192
+	maxVisas    = 32
+	maxToken    = 8192
+	maxPassport = maxVisas * maxToken * 2
 )
 
-// Accept reads a passport: the passport's token, or the tokens of visas with spaces between. The signature of a passport around its
-// visas proves nothing that theirs do not, so it is not asked for. A visa counts when a key of its issuer has signed it, it is in
-// form and in its time (now is in seconds since 1970), and its conditions hold by the others. ignored says of each other visa why it
-// does not. It fails on what is no passport, and on visas of more than one person.
-func (t Trust) Accept(passport string, now int64) (out []Accepted, ignored []string, err error) {
-	tokens, err := visas(passport)
+// Accept reads a passport: the passport's token, or the tokens of visas with spaces between. A visa counts when a key of its issuer
+// has signed it, it is in form and in its time (now is in seconds since 1970), it is of one of the presenter's people, and its
+// conditions hold by the others.
+//
+// Whose people: a visa's identity (iss and sub) is the presenter's when the presenter is known to have it (People), when the passport
+// is a token that a believed broker signed for the presenter's own client (aud) and for that identity, or when a visa links it to one
+// that is (LinkedIdentities, GA4GH Passport 1.2), directly or by others. A link under conditions, or that people made themselves
+// (by self or peer), links nothing.
+//
+// It fails on what is no passport, on one that is over, was given to somebody else or is not signed by the broker that it names, and
+// on visas of more than one person. Of a broker that nobody believes here the signature is not asked for: then the passport proves
+// nothing that its visas do not.
+func (t Trust) Accept(passport string, by Presenter, now int64) (Shown, error) {
+	tokens, holder, until, err := t.open(passport, by, now)
 	if err != nil {
-		return nil, nil, err
+		return Shown{}, fmt.Errorf("read passport: %w", err)
 	}
+	s := Shown{Until: until}
 	for i, token := range tokens {
 		v, err := t.verify(token, now)
 		if err != nil {
-			ignored = append(ignored, fmt.Sprintf("visa %d: %v", i, err))
+			s.ignore(i, err.Error())
 			continue
 		}
-		out = append(out, Accepted{v, sha256.Sum256([]byte(token))})
+		s.Visas = append(s.Visas, Accepted{v, sha256.Sum256([]byte(token))})
 	}
-	if !onePerson(out) {
-		return nil, ignored, errors.New("read passport: its visas are of more than one person, and none links them")
+	p := peopleOf(s.Visas)
+	if !OnePerson(len(p.at), p.links) {
+		return Shown{Ignored: s.Ignored}, errors.New("read passport: its visas are of more than one person, and none links them")
 	}
-	all := assertions(out)
-	out = slices.DeleteFunc(out, func(a Accepted) bool {
-		if Satisfied(a.Assertion.Conditions, all) {
-			return false
-		}
-		ignored = append(ignored, "a visa of type "+a.Assertion.Type+": its conditions do not hold")
-		return true
-	})
-	return out, ignored, nil
+	p.reach(append(holder, by.People...))
+	s.keep(func(a Accepted) bool { return p.known[p.at[a.identity()]] }, "it is of nobody who is known as one of yours")
+	all := assertions(s.Visas)
+	s.keep(func(a Accepted) bool { return Satisfied(a.Assertion.Conditions, all) }, "its conditions do not hold")
+	for _, v := range s.Visas {
+		s.end(v.Expires)
+	}
+	return s, nil
 }
 
-// visas are the tokens of a passport.
-func visas(passport string) ([]string, error) {
-	tokens := strings.Fields(passport)
-	if len(tokens) == 1 {
-		var p struct {
-			Visas []string `json:"ga4gh_passport_v1"` //nolint:tagliatelle // GA4GH
+func (s *Shown) ignore(i int, why string) {
+	s.Ignored = append(s.Ignored, fmt.Sprintf("visa %d: %s", i, why))
+}
+
+// keep drops the visas that are not as they have to be.
+func (s *Shown) keep(is func(Accepted) bool, why string) {
+	s.Visas = slices.DeleteFunc(s.Visas, func(a Accepted) bool {
+		if is(a) {
+			return false
 		}
-		if jws, err := jose.ParseSigned(tokens[0], []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.ES256, jose.ES384, jose.ES512, jose.PS256}); err == nil &&
-			json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &p) == nil && p.Visas != nil {
-			tokens = p.Visas
+		s.Ignored = append(s.Ignored, "a visa: "+why)
+		return true
+	})
+}
+
+// end makes what is shown end at a time, if it does not before.
+func (s *Shown) end(at int64) {
+	if s.Until == 0 || at < s.Until {
+		s.Until = at
+	}
+}
+
+func (v Visa) identity() Identity { return Identity{v.Subject, v.Issuer} }
+
+// container is the claims of a passport's own token (AAI 1.2, Passport Format).
+type container struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience audience `json:"aud"`
+	IssuedAt int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	Visas    []string `json:"ga4gh_passport_v1"` //nolint:tagliatelle // GA4GH
+}
+
+// check reports whether the token says what it has to, and is in its time.
+func (p *container) check(now int64) error {
+	switch {
+	case p.Issuer == "" || p.Subject == "" || p.IssuedAt == 0 || p.Expires == 0:
+		return errors.New("it has no iss, sub, iat or exp")
+	case p.IssuedAt > now+leeway || now >= p.Expires:
+		return errors.New("it has expired, or is not valid yet")
+	}
+	return nil
+}
+
+// audience is one name or several (RFC 7519, 4.1.3).
+type audience []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// open returns the tokens of a passport's visas, of whom its own token proves the presenter to have it, and when that ends (0: there
+// is none).
+func (t Trust) open(text string, by Presenter, now int64) (tokens []string, holder []Identity, until int64, err error) {
+	if len(text) > maxPassport {
+		return nil, nil, 0, errForm
+	}
+	tokens = strings.Fields(text)
+	if len(tokens) == 1 {
+		var p container
+		jws, err := jose.ParseSigned(tokens[0], algorithms)
+		if err == nil && json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &p) == nil && p.Visas != nil {
+			if holder, err = t.holder(jws, p, by, now); err != nil {
+				return nil, nil, 0, err
+			}
+			tokens, until = p.Visas, p.Expires
 		}
 	}
 	if len(tokens) == 0 || len(tokens) > maxVisas || slices.ContainsFunc(tokens, func(s string) bool { return len(s) > maxToken }) {
-		return nil, fmt.Errorf("read passport: it has 1 to %d visas of %d bytes at most", maxVisas, maxToken)
+		return nil, nil, 0, errForm
 	}
-	return tokens, nil
+	return tokens, holder, until, nil
+}
+
+var errForm = fmt.Errorf("it has 1 to %d visas of %d bytes at most", maxVisas, maxToken)
+
+// holder checks a passport's own token, and says whose it is if that is proven.
+func (t Trust) holder(jws *jose.JSONWebSignature, p container, by Presenter, now int64) ([]Identity, error) {
+	given := slices.ContainsFunc(by.Clients, func(c Identity) bool { return c.Issuer == p.Issuer && slices.Contains(p.Audience, c.Subject) })
+	here := slices.ContainsFunc(by.Here, func(name string) bool { return slices.Contains(p.Audience, name) })
+	_, believed := t[p.Issuer]
+	err := p.check(now)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(p.Audience) > 0 && !given && !here:
+		return nil, errors.New("it was given to somebody else, or for another place (aud)")
+	case !believed:
+		return nil, nil
+	}
+	if err := t.signed(jws, p.Issuer); err != nil || !given {
+		return nil, err
+	}
+	return []Identity{{p.Subject, p.Issuer}}, nil
+}
+
+// signed checks that a key of an issuer has signed. Its errors repeat nothing of what was.
+func (t Trust) signed(jws *jose.JSONWebSignature, issuer string) error {
+	if len(jws.Signatures) != 1 {
+		return errors.New("it is not signed once")
+	}
+	set := t[issuer]
+	keys := set.Key(jws.Signatures[0].Header.KeyID)
+	if len(keys) == 0 {
+		return errors.New("there is no such key of its issuer here")
+	}
+	if !slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool {
+		_, err := jws.Verify(k.Key)
+		return k.IsPublic() && k.Valid() && err == nil
+	}) {
+		return errors.New("its signature does not hold")
+	}
+	return nil
 }
 
 // verify reads one visa. Its errors repeat nothing of it.
@@ -86,22 +216,13 @@ func (t Trust) verify(token string, now int64) (Visa, error) {
 		return v, errors.New("it is not in form")
 	}
 	jws, err := jose.ParseSigned(token, algorithms)
-	if err != nil || len(jws.Signatures) != 1 {
+	if err != nil {
 		return v, errors.New("it is not signed by RS256 or ES256")
 	}
-	issuer := t[v.Issuer]
-	keys := issuer.Key(jws.Signatures[0].Header.KeyID)
-	if len(keys) == 0 {
-		return v, errors.New("there is no such key of its issuer here")
+	if err := t.signed(jws, v.Issuer); err != nil {
+		return v, err
 	}
-	signed := slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool {
-		_, err := jws.Verify(k.Key)
-		return k.IsPublic() && k.Valid() && err == nil
-	})
-	switch {
-	case !signed:
-		return v, errors.New("its signature does not hold")
-	case v.IssuedAt > now+leeway || !Lasts(now, 0, v.Expires, v.Assertion.Asserted, nil):
+	if v.IssuedAt > now+leeway || !Lasts(now, 0, v.Expires, v.Assertion.Asserted, nil) {
 		return v, errors.New("it has expired, or is not valid yet")
 	}
 	return v, nil
@@ -115,34 +236,4 @@ func assertions(vs []Accepted) (out []Assertion) {
 		out = append(out, v.Assertion)
 	}
 	return out
-}
-
-// onePerson reports whether visas are of one person: all of the same identity, or joined by visas that link theirs.
-func onePerson(vs []Accepted) bool {
-	var people []Identity
-	at := func(id Identity) int {
-		i := slices.Index(people, id)
-		if i < 0 {
-			i, people = len(people), append(people, id)
-		}
-		return i
-	}
-	for _, v := range vs {
-		at(Identity{v.Subject, v.Issuer})
-	}
-	n := len(people)
-	var links [][2]int
-	for _, v := range vs {
-		if v.Assertion.Type != LinkedIdentities {
-			continue
-		}
-		linked, err := ParseLinked(v.Assertion.Value)
-		if err != nil {
-			continue
-		}
-		for _, id := range linked {
-			links = append(links, [2]int{at(Identity{v.Subject, v.Issuer}), at(id)})
-		}
-	}
-	return OnePerson(n, links)
 }

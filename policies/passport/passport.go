@@ -212,8 +212,19 @@ func ParseLinked(value string) ([]Identity, error) {
 
 // OnePerson reports whether the identities 0 to n-1 are joined by links, in whatever direction, directly or by others.
 func OnePerson(n int, links [][2]int) bool {
-	joined, grown := map[int]bool{0: true}, true
-	for grown {
+	joined := map[int]bool{0: true}
+	spread(joined, links)
+	for i := range n {
+		if !joined[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// spread adds to some identities all that are linked to them.
+func spread(joined map[int]bool, links [][2]int) {
+	for grown := true; grown; {
 		grown = false
 		for _, l := range links {
 			if joined[l[0]] != joined[l[1]] {
@@ -221,10 +232,4 @@ func OnePerson(n int, links [][2]int) bool {
 			}
 		}
 	}
-	for i := range n {
-		if !joined[i] {
-			return false
-		}
-	}
-	return true
 }

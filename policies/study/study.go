@@ -6,6 +6,7 @@
 package study
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -22,36 +23,55 @@ import (
 // Rules are what a custodian believes and demands; nil believes no visa, demands none and knows no diseases.
 type Rules struct {
 	trust    passport.Trust
+	members  map[consent.MemberID]passport.Presenter
+	here     []string
 	demands  map[string][][]map[string]string
 	diseases duo.Ancestors
 }
 
+// issuer is one who signs visas or passports.
+type issuer struct {
+	Name    string                        `json:"iss"`
+	Keys    json.RawMessage               `json:"jwks"` // RFC 7517, which may hold members that nobody here knows
+	People  map[consent.MemberID][]string `json:"people"`
+	Clients map[consent.MemberID][]string `json:"clients"`
+}
+
 // Parse reads a custodian's file:
 //
-//	{"issuers": [{"iss": "https://broker.example/oidc/", "jwks": {"keys": [...]}}],
+//	{"issuers": [{"iss": "https://broker.example/oidc/", "jwks": {"keys": [...]},
+//	              "people": {"rosa-institute": ["10001"]}, "clients": {"rosa-institute": ["rosa-app"]}}],
+//	 "audience": ["https://consent.example"],
 //	 "demands": {"HRESCH": [[{"type": "ResearcherStatus", "value": "const:https://doi.org/10.1038/s41431-018-0219-y"}]]},
 //	 "diseases": {"MONDO:0005148": ["MONDO:0005015"]}}
 //
+// People are, of a member, the subjects (sub) at this issuer that are its researchers; clients the client ids by which the issuer
+// knows the member's own software. A visa counts for the member that shows it by one of the two and not otherwise
+// (passport.Presenter). They are here and not in the member's record on the ledger, since everybody reads that, and a researcher's
+// name is hers. Audience are names of this gateway that a passport may be meant for.
+//
 // Demands are by purpose (v3-ActReason), which covers those below it, in GA4GH's language of conditions: any of the lists, of it
-// every clause. Diseases name all that are above each, as an ontology has them.
+// every clause. Diseases name all that are above each, as an ontology has them. A member of the file that is not known is refused:
+// a misspelt rule is one that nobody keeps.
 func Parse(raw []byte) (*Rules, error) {
 	var f struct {
-		Issuers []struct {
-			Issuer string             `json:"iss"`
-			Keys   jose.JSONWebKeySet `json:"jwks"`
-		} `json:"issuers"`
+		Issuers  []issuer                         `json:"issuers"`
+		Audience []string                         `json:"audience"`
 		Demands  map[string][][]map[string]string `json:"demands"`
 		Diseases map[string][]string              `json:"diseases"`
 	}
-	if err := json.Unmarshal(raw, &f); err != nil {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
 		return nil, fmt.Errorf("read the rules of studies: %w", err)
 	}
-	r := &Rules{trust: passport.Trust{}, demands: f.Demands, diseases: duo.Ancestors{}}
+	r := &Rules{
+		trust: passport.Trust{}, members: map[consent.MemberID]passport.Presenter{}, here: f.Audience, demands: f.Demands, diseases: duo.Ancestors{},
+	}
 	for _, i := range f.Issuers {
-		if i.Issuer == "" || len(i.Keys.Keys) == 0 || slices.ContainsFunc(i.Keys.Keys, unusable) {
-			return nil, fmt.Errorf("read the rules of studies: issuer %q has no keys, or one that is not public or has no kid", i.Issuer)
+		if err := r.believe(i); err != nil {
+			return nil, err
 		}
-		r.trust[i.Issuer] = i.Keys
 	}
 	for purpose := range f.Demands {
 		if !policies.Subsumes(policies.SystemPurpose, "PurposeOfUse", purpose) {
@@ -66,6 +86,36 @@ func Parse(raw []byte) (*Rules, error) {
 		r.diseases[curies[0]] = curies[1:]
 	}
 	return r, nil
+}
+
+// believe takes an issuer's keys, and whom it knows as whose.
+func (r *Rules) believe(i issuer) error {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(i.Keys, &set); err != nil || i.Name == "" || len(set.Keys) == 0 || slices.ContainsFunc(set.Keys, unusable) {
+		return fmt.Errorf("read the rules of studies: issuer %q has no keys, or one that is not public or has no kid", i.Name)
+	}
+	if _, twice := r.trust[i.Name]; twice {
+		return fmt.Errorf("read the rules of studies: issuer %q is there twice", i.Name)
+	}
+	r.trust[i.Name] = set
+	for member, subjects := range i.People {
+		m := r.members[member]
+		m.People = append(m.People, identities(subjects, i.Name)...)
+		r.members[member] = m
+	}
+	for member, ids := range i.Clients {
+		m := r.members[member]
+		m.Clients = append(m.Clients, identities(ids, i.Name)...)
+		r.members[member] = m
+	}
+	return nil
+}
+
+func identities(subjects []string, issuer string) (out []passport.Identity) {
+	for _, s := range subjects {
+		out = append(out, passport.Identity{Subject: s, Issuer: issuer})
+	}
+	return out
 }
 
 func unusable(k jose.JSONWebKey) bool { return !k.IsPublic() || !k.Valid() || k.KeyID == "" }
@@ -104,39 +154,96 @@ type Claims struct {
 // Stated reports whether anything is said.
 func (c *Claims) Stated() bool { return len(c.Terms)+len(c.Visas) > 0 }
 
-// Read reads what a request states: terms, by any of the names that duo.Curie knows, and a passport, as passport.Trust.Accept does.
-// It fails (Malformed) on a term that nobody knows and on what is no passport; a visa that does not count is none.
-func (r *Rules) Read(terms []string, pass string, now consent.Millis) (c Claims, err error) {
-	if len(terms) == 0 && pass == "" {
+// Stated is what a request says of its study, as it came: terms by any of the names that duo.Curie knows, and either a passport or
+// the visas that count of one that was shown before ([Rules.Show]).
+type Stated struct {
+	Member   consent.MemberID // who says it, and shows the passport
+	Terms    []string
+	Passport string
+	Shown    []Visa
+}
+
+// Read reads what a request states, for every way in which one can. It fails (Malformed) on a term that nobody knows, on what
+// is no passport, or one of somebody else's, and on a passport beside one that was shown before; a visa that does not count is none.
+func (r *Rules) Read(said Stated, now consent.Millis) (c Claims, err error) {
+	if len(said.Terms) == 0 && said.Passport == "" && len(said.Shown) == 0 {
 		return c, nil
 	}
 	if r == nil {
 		r = &Rules{}
 	}
-	curies, known := named(terms)
-	if !known {
-		return c, consent.Errorf(consent.Malformed, "a study is named by terms of DUO (DS, DUO:0000007) and diseases (MONDO:0005148)")
+	if c.Terms, err = Terms(said.Terms); err != nil {
+		return c, err
 	}
-	c.Terms = curies
-	for _, curie := range curies {
+	if said.Passport != "" && len(said.Shown) > 0 {
+		return c, consent.Errorf(consent.Malformed, "the access token stands for a passport already; show one or the other")
+	}
+	c.Visas = said.Shown
+	for _, curie := range c.Terms {
 		if above := r.diseases[curie]; len(above) > 0 {
 			c.Diseases = append(c.Diseases, Disease{curie, above})
 		}
 	}
-	if pass == "" {
-		return c, nil
+	if said.Passport != "" {
+		var s Shown
+		s, err = r.Show(said.Member, said.Passport, now)
+		c.Visas = s.Visas
 	}
-	accepted, _, err := r.trust.Accept(pass, int64(now)/1000)
+	return c, err
+}
+
+// Terms are the CURIEs of terms of DUO and diseases, by any of the names that duo.Curie knows. It fails (Malformed, TooLarge) on one
+// that nobody knows, and on more than 64.
+func Terms(names []string) ([]string, error) {
+	curies, known := named(names)
+	switch {
+	case len(names) > maxTerms:
+		return nil, consent.Errorf(consent.TooLarge, "a study has at most %d terms", maxTerms)
+	case !known:
+		return nil, consent.Errorf(consent.Malformed, "a study is named by terms of DUO (DS, DUO:0000007) and diseases (MONDO:0005148)")
+	}
+	return curies, nil
+}
+
+// Limits of what is stated: terms, and bytes that are kept of visas.
+const (
+	maxTerms = 64
+	maxKept  = 32 << 10
+)
+
+// Shown is what counts of a passport that a member shows.
+type Shown struct {
+	Visas   []Visa
+	Until   consent.Millis // when the first of them ends, or the passport
+	Ignored []string       // of the other visas, why they do not count
+}
+
+// Show reads a passport as passport.Trust.Accept does, for what counts as the member's own. The passport need not be kept: what
+// counts of it is judged by itself, until Until.
+func (r *Rules) Show(member consent.MemberID, pass string, now consent.Millis) (s Shown, err error) {
+	if r == nil {
+		r = &Rules{}
+	}
+	by := r.members[member]
+	by.Here = r.here
+	shown, err := r.trust.Accept(pass, by, int64(now)/1000)
 	if err != nil {
-		return c, consent.Errorf(consent.Malformed, "%w", err)
+		return s, consent.Errorf(consent.Malformed, "%w", err)
 	}
-	for _, a := range accepted {
-		c.Visas = append(c.Visas, Visa{
+	s = Shown{Until: consent.Millis(shown.Until * 1000), Ignored: shown.Ignored}
+	kept := 0
+	for _, a := range shown.Visas {
+		v := Visa{
 			Type: a.Assertion.Type, Value: a.Assertion.Value, Source: a.Assertion.Source, By: a.Assertion.By, Issuer: a.Issuer,
 			Asserted: consent.Millis(a.Assertion.Asserted * 1000), Expires: consent.Millis(a.Expires * 1000), Digest: a.Digest,
-		})
+		}
+		s.Visas = append(s.Visas, v)
+		kept += len(v.Type) + len(v.Value) + len(v.Source) + len(v.By) + len(v.Issuer)
 	}
-	return c, nil
+	if kept > maxKept {
+		return Shown{}, consent.Errorf(consent.TooLarge, "what the visas of a passport say has at most %d KiB", maxKept>>10)
+	}
+	return s, nil
 }
 
 // Met reports whether claims show what the custodian demands for a purpose.

@@ -1,30 +1,23 @@
 package study_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"strings"
 	"testing"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/duo"
+	"github.com/volens-ledger/volens/policies/passport/passporttest"
 	"github.com/volens-ledger/volens/policies/study"
 )
 
 // rules are a custodian's, with an issuer whose visa comes with them.
 func rules(t *testing.T) (r *study.Rules, visa string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := passporttest.New(t, "https://b.example")
 	raw, err := json.Marshal(map[string]any{
-		"issuers":  []any{map[string]any{"iss": "https://b.example", "jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}}}},
+		"issuers":  []any{b.Known(map[string][]string{"rosa": {"ann"}}, nil)},
 		"demands":  map[string]any{"CLINTRCH": [][]map[string]string{{{"type": "ResearcherStatus", "by": "const:so"}}}},
 		"diseases": map[string][]string{"MONDO:2": {"MONDO:1"}},
 	})
@@ -34,17 +27,10 @@ func rules(t *testing.T) (r *study.Rules, visa string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "1"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jws, err := signer.Sign([]byte(`{"iss":"https://b.example","sub":"ann","iat":1,"exp":1000,"scope":"openid","ga4gh_visa_v1":{"type":"ResearcherStatus","asserted":1,"value":"https://bona.fide","source":"https://uni.example","by":"so"}}`))
-	if err == nil {
-		visa, err = jws.CompactSerialize()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.From, b.Until = 1, 1000
+	visa = b.Visa("ann", "", "", map[string]any{"ga4gh_visa_v1": map[string]any{
+		"type": "ResearcherStatus", "asserted": 1, "value": "https://bona.fide", "source": "https://uni.example", "by": "so",
+	}})
 	return r, visa
 }
 
@@ -86,7 +72,7 @@ func TestUnfit(t *testing.T) {
 		"of another value":        {uses("visa:ResearcherStatus=https://x"), "HRESCH", "GRU", visa, policies.VisaMissing},
 		"no visa":                 {uses("visa:ResearcherStatus", "GRU"), "HRESCH", "GRU", "", policies.VisaMissing},
 	} {
-		said, err := r.Read(strings.Fields(c.study), c.passport, 500_000)
+		said, err := r.Read(study.Stated{Member: "rosa", Terms: strings.Fields(c.study), Passport: c.passport}, 500_000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +80,7 @@ func TestUnfit(t *testing.T) {
 			t.Errorf("%s: %q, not %q", name, got, c.want)
 		}
 	}
-	late, err := r.Read(nil, visa, 1_000_000)
+	late, err := r.Read(study.Stated{Member: "rosa", Passport: visa}, 1_000_000)
 	if err != nil || late.Stated() {
 		t.Errorf("an expired visa says %+v, %v", late, err)
 	}
@@ -102,7 +88,7 @@ func TestUnfit(t *testing.T) {
 
 func TestMet(t *testing.T) {
 	r, visa := rules(t)
-	with, err := r.Read(nil, visa, 500_000)
+	with, err := r.Read(study.Stated{Member: "rosa", Passport: visa}, 500_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,18 +101,47 @@ func TestMet(t *testing.T) {
 	if !(*study.Rules)(nil).Met(consent.Coding{Code: "CLINTRCH"}, study.Claims{}) {
 		t.Error("no rules demand something")
 	}
-	if _, err := (*study.Rules)(nil).Read([]string{"cancer"}, "", 0); consent.CodeOf(err) != consent.Malformed {
+	if _, err := (*study.Rules)(nil).Read(study.Stated{Terms: []string{"cancer"}}, 0); consent.CodeOf(err) != consent.Malformed {
 		t.Errorf("a term that nobody knows: %v", err)
 	}
-	if c, err := (*study.Rules)(nil).Read([]string{"GRU"}, visa, 500_000); err != nil || len(c.Visas) != 0 {
+	if c, err := (*study.Rules)(nil).Read(study.Stated{Member: "rosa", Terms: []string{"GRU"}, Passport: visa}, 500_000); err != nil || len(c.Visas) != 0 {
 		t.Errorf("believed without rules: %+v, %v", c, err)
+	}
+}
+
+// TestShow: a visa counts for the member whose researcher it is of, once it was shown and until it ends, and beside no other.
+func TestShow(t *testing.T) {
+	r, visa := rules(t)
+	shown, err := r.Show("rosa", visa, 500_000)
+	if err != nil || len(shown.Visas) != 1 || shown.Until != 1_000_000 {
+		t.Fatalf("%+v, %v", shown, err)
+	}
+	later, err := r.Read(study.Stated{Member: "rosa", Terms: []string{"GRU"}, Shown: shown.Visas}, 600_000)
+	if err != nil || later.Unfit(consent.Coding{Code: "HRESCH"}, uses("GRU", "visa:ResearcherStatus")) != "" {
+		t.Errorf("%+v, %v", later, err)
+	}
+	if _, err := r.Read(study.Stated{Member: "rosa", Passport: visa, Shown: shown.Visas}, 600_000); consent.CodeOf(err) != consent.Malformed {
+		t.Errorf("two passports: %v", err)
+	}
+	for _, member := range []consent.MemberID{"", "mallory", "Rosa"} {
+		stolen, err := r.Show(member, visa, 500_000)
+		if err != nil || len(stolen.Visas) > 0 || len(stolen.Ignored) != 1 {
+			t.Errorf("of %q: %+v, %v", member, stolen, err)
+		}
+	}
+	many := make([]string, 65)
+	for i := range many {
+		many[i] = "GRU"
+	}
+	if _, err := r.Read(study.Stated{Terms: many}, 0); consent.CodeOf(err) != consent.TooLarge {
+		t.Errorf("65 terms: %v", err)
 	}
 }
 
 func TestParse(t *testing.T) {
 	for _, text := range []string{
 		`[]`, `{"issuers":[{"iss":"x","jwks":{"keys":[]}}]}`, `{"demands":{"FUN":[]}}`, `{"diseases":{"cancer":[]}}`, `{"diseases":{"MONDO:1":["x"]}}`,
-		`{"issuers":[{"iss":"x","jwks":{"keys":[{"kty":"oct","k":"AAAA","kid":"1"}]}}]}`,
+		`{"issuers":[{"iss":"x","jwks":{"keys":[{"kty":"oct","k":"AAAA","kid":"1"}]}}]}`, `{"demnads":{"HRESCH":[]}}`, `{"issuers":[{"iss":"x"}]}`,
 	} {
 		if _, err := study.Parse([]byte(text)); err == nil {
 			t.Errorf("%s is accepted", text)

@@ -57,7 +57,7 @@ func (q *ask) asker(c *cobra.Command) {
 	f.StringVar(&q.actor, "actor", "", "person for whom you ask, e.g. Practitioner/bob")
 	f.StringArrayVar(&q.groups, "group", nil, "group of that person, e.g. Group/ward-3; may be repeated")
 	f.StringSliceVar(&q.study, "study", nil, "what your study is and keeps to: terms of DUO (DS, NPU) and diseases (MONDO:0005148), with commas")
-	f.StringVar(&q.passport, "passport", "", "file with the researcher's GA4GH passport: its token, or JSON with ga4gh_passport_v1")
+	f.StringVar(&q.passport, "passport", "", passportUsage)
 	f.StringVar(&q.emergency, "emergency", "", "why the glass is broken, when the purpose is an emergency")
 	f.StringVar(&q.id, "request-id", "", "your own reference, kept on record")
 }
@@ -104,6 +104,8 @@ func (q *ask) request(in io.Reader) (r api.AccessRequest, err error) {
 	}
 	return r, nil
 }
+
+const passportUsage = "file with the researcher's GA4GH passport: its token, or JSON with ga4gh_passport_v1"
 
 // ReadPassport reads a file with a passport: a passport's token, or the visas of a JSON object such as a broker's userinfo answer.
 func ReadPassport(path string) (string, error) {

@@ -307,7 +307,7 @@ func (n *Node) gatewayConfig(genesis consent.Message, id consent.Hash) (gateway.
 	if err != nil {
 		return gateway.Config{}, err
 	}
-	service, err := auth.New(auth.Config{Origin: n.url, Now: n.cfg.Now, SignInsPerRemote: n.cfg.SignIns, SignInsPerKey: n.cfg.SignIns}, n.Replica)
+	service, err := auth.New(auth.Config{Origin: n.url, Now: n.cfg.Now, Studies: n.cfg.Studies, SignInsPerRemote: n.cfg.SignIns, SignInsPerKey: n.cfg.SignIns}, n.Replica)
 	if err != nil {
 		return gateway.Config{}, err
 	}

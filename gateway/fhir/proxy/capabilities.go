@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/gateway/auth/assertion"
 	"github.com/volens-ledger/volens/policies/minimise"
 )
 
@@ -111,7 +112,7 @@ func (p *Proxy) security() map[string]any {
 func (x *exchange) smart() error {
 	out, err := json.Marshal(map[string]any{
 		"issuer": x.p.cfg.Issuer, "token_endpoint": x.p.cfg.Issuer + api.PathToken,
-		"grant_types_supported":                            []string{"client_credentials"},
+		"grant_types_supported":                            []string{"client_credentials", assertion.GrantExchange},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []string{"ES256", "ES384", "RS384", "ES256K"},
 		"scopes_supported":                                 []string{"system/*.cruds", "system/*.read", "system/*.write", "user/*.cruds"},

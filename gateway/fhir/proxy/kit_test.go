@@ -49,7 +49,12 @@ func otherwiseNormal(t testing.TB) *label.Labeller {
 
 func newFront(t testing.TB, upstream string, needs *minimise.Table) *front {
 	t.Helper()
-	w := nodetest.Start(t, func(c *node.Config) { c.Needs = needs })
+	return newFrontWith(t, upstream, func(c *node.Config) { c.Needs = needs })
+}
+
+func newFrontWith(t testing.TB, upstream string, change func(*node.Config)) *front {
+	t.Helper()
+	w := nodetest.Start(t, change)
 	base, err := w.Node.Front(context.Background(), "127.0.0.1:0", proxy.Config{Upstream: upstream, Labels: otherwiseNormal(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -216,8 +216,9 @@ func (x *exchange) wouldFlow(it *item) bool {
 			return false
 		}
 		d, err := x.p.cfg.Access.Preview(x.r.Context(), h, api.Preview{
-			Member: x.who.Member, Actor: x.who.actor, Purpose: x.who.purpose, Action: x.who.request("access").Action, Resources: it.parts,
-		}, x.who.Roles)
+			Member: x.who.Member, Actor: x.who.actor, Purpose: x.who.purpose, Action: x.who.request("access").Action, Study: x.who.study,
+			Resources: it.parts,
+		}, x.who.Requester)
 		if err != nil || d.Decision != policies.Permit {
 			return false
 		}

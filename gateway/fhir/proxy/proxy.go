@@ -33,7 +33,7 @@ import (
 // Decider decides and puts on record. An *access.Service is one.
 type Decider interface {
 	Begin(ctx context.Context, who access.Requester, req api.AccessRequest, cut func()) (*access.Pending, error)
-	Preview(ctx context.Context, h consent.SubjectID, p api.Preview, roles []string) (policies.Decision, error)
+	Preview(ctx context.Context, h consent.SubjectID, p api.Preview, who access.Requester) (policies.Decision, error)
 }
 
 // Config sets a Proxy up. Labels, Needs, Version, Client, Authorization and Log may be zero. Needs and Version are those that Access

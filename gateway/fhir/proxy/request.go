@@ -12,6 +12,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/policies"
 	"github.com/volens-ledger/volens/policies/scope"
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 const fhirJSON = "application/fhir+json; charset=utf-8"
@@ -202,6 +203,7 @@ const (
 	PurposeHeader   = "Volens-Purpose"   // v3-ActReason code; required
 	ActorHeader     = "Volens-Actor"     // who of the member's people asks, e.g. Practitioner/bob
 	GroupHeader     = "Volens-Group"     // and in which group, e.g. Group/ward-3; may be repeated
+	StudyHeader     = "Volens-Study"     // what the study is and keeps to: terms of DUO and diseases, with commas (DS, MONDO:0005148, NPU)
 	EmergencyHeader = "Volens-Emergency" // the reason; required with purpose BTG
 )
 
@@ -211,6 +213,7 @@ type requester struct {
 	scopes    scope.Set
 	purpose   consent.Coding
 	actor     api.Actor
+	study     []string
 	emergency string
 	requestID string
 	custodian bool
@@ -230,7 +233,7 @@ func (p *Proxy) admit(r *http.Request) (requester, error) {
 		purpose: consent.Coding{System: policies.SystemPurpose, Code: r.Header.Get(PurposeHeader)}, emergency: r.Header.Get(EmergencyHeader),
 		requestID: r.Header.Get("X-Request-Id"), custodian: who.Has("custodian"),
 	}
-	out.Requester = access.Requester{Member: who.Member, Channel: "fhir", Client: r.RemoteAddr, Part: true, Response: new(access.Response)}
+	out.Requester = access.Requester{Member: who.Member, Channel: "fhir", Client: r.RemoteAddr, Part: true, Response: new(access.Response), Shown: who.Shown()}
 	for _, role := range who.Roles() {
 		out.Roles = append(out.Roles, string(role))
 	}
@@ -240,7 +243,22 @@ func (p *Proxy) admit(r *http.Request) (requester, error) {
 	if out.purpose.Code == "" {
 		return out, bad("the header " + PurposeHeader + " names the purpose of use, such as TREAT")
 	}
+	if out.study, err = studied(r.Header[StudyHeader]); err != nil {
+		return out, bad(StudyHeader + ": " + err.Error())
+	}
 	return out, nil
+}
+
+// studied reads a list of terms (RFC 9110, 5.6.1).
+func studied(lines []string) (terms []string, err error) {
+	for _, line := range lines {
+		for term := range strings.SplitSeq(line, ",") {
+			if term = strings.Trim(term, " \t"); term != "" {
+				terms = append(terms, term)
+			}
+		}
+	}
+	return study.Terms(terms)
 }
 
 const maxRequestID = 128

@@ -134,7 +134,7 @@ func (x *exchange) begin(w *window, of share, action string) (asking, error) {
 func (who *requester) request(action string) api.AccessRequest {
 	return api.AccessRequest{
 		Actor: who.actor, Purpose: who.purpose, Action: consent.Coding{System: policies.SystemAction, Code: action},
-		Emergency: who.emergency, RequestID: who.requestID,
+		Study: who.study, Emergency: who.emergency, RequestID: who.requestID,
 	}
 }
 
