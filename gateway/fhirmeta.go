@@ -59,11 +59,11 @@ func (f fhirRelease) metadata(c *gin.Context) {
 	})
 }
 
-// smartConfiguration says how to sign in, as SMART App Launch has it. Only backend services are offered: a patient signs in
+// smartConfiguration says how to sign in, as SMART App Launch and RFC 8414 have it. Only backend services are offered: a patient signs in
 // with her own key and grants by signed messages, not by scopes.
 func (g *Gateway) smartConfiguration(c *gin.Context) {
 	answer(c, http.StatusOK, map[string]any{
-		"issuer": g.cfg.Origin, "token_endpoint": g.cfg.Origin + api.PathToken,
+		"issuer": g.cfg.Origin, "token_endpoint": g.cfg.Origin + api.PathToken, "response_types_supported": []string{},
 		"grant_types_supported":                            []string{"client_credentials", assertion.GrantExchange},
 		"token_endpoint_auth_methods_supported":            []string{"private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []string{"ES256", "ES384", "RS384", "ES256K"},

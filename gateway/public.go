@@ -19,6 +19,7 @@ func (g *Gateway) handlers() map[string]gin.HandlerFunc {
 		get + "/openapi.json":                      g.openAPI,
 		get + "/.well-known/authzen-configuration": g.authzenConfiguration,
 		get + "/.well-known/smart-configuration":   g.smartConfiguration,
+		get + api.PathMetadata:                     g.smartConfiguration,
 		get + api.PathLedger:                       g.ledger,
 		post + api.PathCheckpoint:                  g.ledgerCheckpoint,
 		post + api.PathAnchor:                      g.anchor,

@@ -45,6 +45,7 @@ const (
 	PathSession     = "/auth/session"
 	PathLogout      = "/auth/logout"
 	PathToken       = "/oauth2/token" //nolint:gosec // a path
+	PathMetadata    = "/.well-known/oauth-authorization-server"
 	PathClaims      = "/v1/claims"
 	PathMessages    = "/v1/messages"
 	PathReceipts    = "/v1/receipts"
@@ -112,6 +113,7 @@ func Routes() []Route {
 		get("/openapi.json", everybody, "This interface as OpenAPI 3.1.", nil),
 		get("/.well-known/authzen-configuration", everybody, "Where the AuthZEN interface is.", nil),
 		get("/.well-known/smart-configuration", everybody, "How to sign in (SMART App Launch).", nil),
+		get(PathMetadata, everybody, "The token endpoint's metadata (RFC 8414).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
 		post(PathCheckpoint, []Role{SignedIn}, "The ledger's newest checkpoint, with proof that it holds an earlier one.", CheckpointQuery{}, Checkpoint{}),
 		post(PathAnchor, everybody, "The newest anchor of the use log on the ledger, with proof that the log holds it.", AnchorQuery{}, Anchor{}),

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -237,7 +238,7 @@ func TestRoutes(t *testing.T) {
 	for _, r := range api.Routes() {
 		path := strings.NewReplacer(":log", "uses", "*tile", "0/000").Replace(r.Path)
 		switch path {
-		case "/healthz", "/openapi.json", "/.well-known/authzen-configuration", "/.well-known/smart-configuration": // for machines and browsers
+		case "/healthz", "/openapi.json", "/.well-known/authzen-configuration", "/.well-known/smart-configuration", api.PathMetadata: // for machines and browsers
 			continue
 		}
 		if strings.HasPrefix(path, "/fhir/") && path != api.PathFHIR4 && path != api.PathFHIR5 { // for clients of FHIR
@@ -273,6 +274,49 @@ func TestMemberKeepsItsToken(t *testing.T) {
 }
 
 // Tokens end with the gateway's process: a member gets a new one, once, and a person is told.
+// TestKnownAs: a server that goes by another name says so in the error, and gets no assertion for that name whatever it says.
+func TestKnownAs(t *testing.T) {
+	for name, c := range map[string]struct {
+		metadata string
+		told     string
+	}{
+		"another name":      {`{"issuer":"http://localhost:8080"}`, "say --server http://localhost:8080"},
+		"the same":          {`{"issuer":"{self}"}`, ""},
+		"none":              {`{}`, ""},
+		"not a name":        {`{"issuer":"http://x.example/\u001b[2J"}`, ""},
+		"a path":            {`{"issuer":"http://x.example/y"}`, ""},
+		"somebody":          {`{"issuer":"http://me@x.example"}`, ""},
+		"another scheme":    {`{"issuer":"javascript://x"}`, ""},
+		"no metadata":       {`nonsense`, ""},
+		"too much metadata": {`{"issuer":"http://localhost:8080","x":"` + strings.Repeat("x", 70_000) + `"}`, ""},
+	} {
+		var self string
+		var sent []string
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.URL.Path == api.PathMetadata {
+				_, _ = io.WriteString(w, strings.ReplaceAll(c.metadata, "{self}", self))
+				return
+			}
+			_ = r.ParseForm()
+			_, claims, _ := strings.Cut(r.Form.Get("client_assertion"), ".")
+			claims, _, _ = strings.Cut(claims, ".")
+			b, _ := base64.RawURLEncoding.DecodeString(claims)
+			sent = append(sent, string(b))
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":"invalid_client","error_description":"aud is not right"}`)
+		})
+		self = s.URL()
+		_, err := s.Token(context.Background(), client.Credentials{Member: "rosa-institute", Key: consenttest.Persona("rosa")})
+		if consent.CodeOf(err) != api.Unauthenticated || !strings.Contains(err.Error(), c.told) || strings.Contains(err.Error(), "--server") != (c.told != "") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(sent) != 1 || !strings.Contains(sent[0], `"aud":"`+self+api.PathToken+`"`) {
+			t.Errorf("%s: sent %q", name, sent)
+		}
+	}
+}
+
 func TestForgottenToken(t *testing.T) {
 	fetched, asked := 0, 0
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -68,7 +68,11 @@ func (c *Client) Token(ctx context.Context, d Credentials) (Token, error) {
 		form.Set("subject_token", d.Passport)
 		form.Set("subject_token_type", assertion.PassportType)
 	}
-	return call[Token](ctx, c.As(nil), request{method: http.MethodPost, path: api.PathToken, form: form.Encode()})
+	t, err := call[Token](ctx, c.As(nil), request{method: http.MethodPost, path: api.PathToken, form: form.Encode()})
+	if consent.CodeOf(err) == api.Unauthenticated {
+		err = c.known(ctx, err)
+	}
+	return t, err
 }
 
 // Member returns a client whose requests are the organisation's: it fetches tokens when they are needed and keeps each
