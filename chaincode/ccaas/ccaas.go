@@ -125,15 +125,3 @@ func query(keys []string, get func(...string) ([][]byte, error)) (wire.Values, e
 	}
 	return v, nil
 }
-
-// bodies reads from the collection. Who may read it is for the peer to say: the collection is for its members only.
-func bodies(stub Stub, args []string) (wire.Values, error) {
-	if len(args) < 2 {
-		return wire.Values{}, consent.Errorf(consent.Malformed, "bodies takes a custodian and places")
-	}
-	keys := make([]string, len(args)-1)
-	for i, place := range args[1:] {
-		keys[i] = "body/" + place
-	}
-	return query(keys, func(keys ...string) ([][]byte, error) { return stub.GetMultiplePrivateData(args[0], keys...) })
-}

@@ -185,9 +185,9 @@ func TestNothingPersonalIsPublic(t *testing.T) {
 	grant := p.Grant(canary())
 	s := b.do(grant)
 	p.Moved(grant)
-	key := consent.BodyKey(p.Handle, p.Seq)
-	if got := s.private[string(consenttest.CityHospital)][key]; got != string(grant.Marshal()) {
-		t.Fatalf("the collection holds %d bytes under %s, want the message", len(got), key)
+	place := p.Handle.String() + "/3"
+	if got := b.p.bodies(b.at, consenttest.CityHospital, s.id, place)[0]; got != string(grant.Marshal()) {
+		t.Fatalf("the collection gives %d bytes, want the message", len(got))
 	}
 	refusal := b.simulate(wire.Submit, p.Revoke(99))
 	revoke := p.Revoke(3)
@@ -209,8 +209,15 @@ func TestNothingPersonalIsPublic(t *testing.T) {
 	if !b.p.commit(s) {
 		t.Fatal("invalid")
 	}
-	if left := len(b.p.collections[string(consenttest.CityHospital)]); left != 0 {
-		t.Fatalf("%d private values are left after the erasure", left)
+	if left := b.p.kept(b.at, consenttest.CityHospital); len(left) != 0 {
+		t.Fatalf("%d messages are left after the erasure", len(left))
+	}
+	for key, value := range b.p.collections[string(consenttest.CityHospital)] {
+		for name, secret := range secretsOf(p, grant, revoke) {
+			if strings.Contains(string(value), secret) {
+				t.Errorf("%s can be read under %s after the erasure", name, key)
+			}
+		}
 	}
 	b.want(b.simulate(wire.Submit, p.RevokeAll()), "erased")
 }
@@ -234,6 +241,56 @@ func secretsOf(p *consenttest.Subject, ms ...consent.Message) map[string]string 
 		secrets[fmt.Sprintf("signature %d", i)] = string(m.Sigs[0][:])
 	}
 	return secrets
+}
+
+// A peer that has not got a subject's opening keeps nothing of hers, and its other subjects do not wait for it.
+func TestOpeningNotHere(t *testing.T) {
+	b := start(t)
+	p, q := b.subject(), b.subject()
+	all := b.p.collections[string(consenttest.CityHospital)]
+	key := consent.BodyKey(p.Handle, 1)
+	opening := all[key]
+	delete(all, key)
+	mine, other := p.Grant(research()), q.Grant(research())
+	s := b.simulate(wire.Submit, mine, other)
+	b.want(s, "unavailable", "")
+	if got := parts(s); len(got) != 1 || !b.p.commit(s) {
+		t.Fatalf("%d parts", len(got))
+	}
+	if got := b.p.bodies(b.at, consenttest.CityHospital, s.id, q.Handle.String()+"/3"); got[0] != string(other.Marshal()) {
+		t.Fatal("the other subject's message is not kept")
+	}
+	all[key] = opening
+	b.want(b.simulate(wire.Submit, mine), "")
+	all[key] = []byte("torn")
+	if s := b.simulate(wire.Submit, mine); s.response.Status != 500 || s.event != nil {
+		t.Fatalf("with a torn opening: %v", codes(s.response))
+	}
+}
+
+// What one transaction seals another one, or another peer, seals alike; what a bit of has changed is not given back.
+func TestSealed(t *testing.T) {
+	b := start(t)
+	p := b.subject()
+	grant := p.Grant(research())
+	one, other := b.simulate(wire.Submit, grant), b.simulate(wire.Submit, grant)
+	city := string(consenttest.CityHospital)
+	text := one.private[city]["sealed/"+one.id]
+	if text == "" || text != other.private[city]["sealed/"+other.id] || len(one.private[city]) != 1 {
+		t.Fatalf("%d bytes sealed, under %d keys", len(text), len(one.private[city]))
+	}
+	if !b.p.commit(one) {
+		t.Fatal("invalid")
+	}
+	place := p.Handle.String() + "/3"
+	for i := range len(text) {
+		torn := []byte(text)
+		torn[i] ^= 1
+		b.p.collections[city]["sealed/"+one.id] = torn
+		if got := b.p.bodies(b.at, consenttest.CityHospital, one.id, place)[0]; got != "" && got != "internal" && got != string(grant.Marshal()) {
+			t.Fatalf("byte %d flipped: the collection gives %d other bytes", i, len(got))
+		}
+	}
 }
 
 func TestWithdrawTakesWithdrawalsOnly(t *testing.T) {
@@ -285,7 +342,7 @@ func TestQueries(t *testing.T) {
 	b := start(t)
 	p := b.subject()
 	grant := p.Grant(research())
-	b.do(grant)
+	tx := b.do(grant).id
 	ask := func(function string, args ...string) []string {
 		s := b.p.simulate(b.at, "q", function, nil, args...)
 		var v wire.Values
@@ -305,10 +362,13 @@ func TestQueries(t *testing.T) {
 	}{
 		{"state", ask(wire.State, consent.HeadKey(p.Handle), "head/none"), []string{head, ""}},
 		{"genesis", ask(wire.Genesis), []string{genesis}},
-		{"bodies", ask(wire.Bodies, string(consenttest.CityHospital), p.Handle.String()+"/3", p.Handle.String()+"/4"), []string{string(grant.Marshal()), ""}},
-		{"bodies of nobody", ask(wire.Bodies, "nobody", "x/1"), []string{"unavailable"}},
+		{"bodies", ask(wire.Bodies, string(consenttest.CityHospital), tx, p.Handle.String()+"/3", p.Handle.String()+"/4"), []string{string(grant.Marshal()), ""}},
+		{"bodies of another transaction", ask(wire.Bodies, string(consenttest.CityHospital), "tx", p.Handle.String()+"/3"), []string{""}},
+		{"bodies of nobody", ask(wire.Bodies, "nobody", tx, p.Handle.String()+"/3"), []string{"unavailable"}},
+		{"no place", ask(wire.Bodies, string(consenttest.CityHospital), tx, "x/1"), []string{"malformed"}},
+		{"no number", ask(wire.Bodies, string(consenttest.CityHospital), tx, p.Handle.String()+"/x"), []string{"malformed"}},
 		{"no keys", ask(wire.State), []string{"malformed"}},
-		{"no places", ask(wire.Bodies, string(consenttest.CityHospital)), []string{"malformed"}},
+		{"no places", ask(wire.Bodies, string(consenttest.CityHospital), tx), []string{"malformed"}},
 		{"no function", ask("other"), []string{"malformed"}},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {

@@ -212,3 +212,35 @@ func parts(s *simulation) []wire.Part {
 	}
 	return ev.Parts
 }
+
+// kept are the messages that a custodian's collection gives back, by "handle/seq".
+func (p *fakePeer) kept(at time.Time, custodian consent.MemberID) map[string]string {
+	all := map[string]string{}
+	for key, v := range p.state {
+		handle, isHead := strings.CutPrefix(key, "head/")
+		var h consent.Head
+		if !isHead || consent.Decode(v.value, &h) != nil {
+			continue
+		}
+		for seq := range h.Seq {
+			place := fmt.Sprintf("%s/%d", handle, seq+1)
+			for tx := range p.collections[string(custodian)] {
+				got := p.bodies(at, custodian, strings.TrimPrefix(tx, "sealed/"), place)[0]
+				if got != "" {
+					all[place] = got
+				}
+			}
+		}
+	}
+	return all
+}
+
+// bodies asks for messages of a transaction. A refusal is its code.
+func (p *fakePeer) bodies(at time.Time, custodian consent.MemberID, tx string, places ...string) []string {
+	s := p.simulate(at, "q", wire.Bodies, nil, append([]string{string(custodian), tx}, places...)...)
+	var v wire.Values
+	if s.response.Status != 200 || consent.Decode(s.response.Payload, &v) != nil {
+		return []string{s.response.Message}
+	}
+	return v.Values
+}

@@ -49,7 +49,11 @@ func (c *Contract) submit(stub Stub, keep bool) (wire.Result, error) {
 		return wire.Result{}, err
 	}
 	separate(entries)
-	if err = write(stub, entries, keep); err != nil {
+	into, err := kept(stub, entries, keep)
+	if err != nil {
+		return wire.Result{}, err
+	}
+	if err = write(stub, entries, into); err != nil {
 		return wire.Result{}, err
 	}
 	return result(entries), nil
@@ -160,8 +164,47 @@ func custodianOf(o consent.Outcome) consent.MemberID {
 	return ""
 }
 
+// kept is the collection with what the accepted messages keep and purge, nil when they do neither. A message whose subject's
+// opening is not at this peer yet is refused: it comes with the peer's next reconciliation.
+func kept(stub Stub, entries []entry, keep bool) (*collection, error) {
+	var outs []consent.Outcome
+	c := &collection{}
+	for i := range entries {
+		e := &entries[i]
+		if e.err != nil {
+			continue
+		}
+		if !keep {
+			e.out.Private = nil
+		}
+		if own := custodianOf(e.out); own != "" {
+			c.name = string(own)
+			outs = append(outs, e.out)
+		}
+	}
+	if c.name == "" {
+		return nil, nil
+	}
+	if err := c.know(stub, outs); err != nil {
+		return nil, err
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.err == nil && !c.knows(e.out) {
+			e.err = consent.Errorf(consent.Unavailable, "the subject's opening is not at this peer")
+		}
+		if e.err != nil {
+			continue
+		}
+		if err := c.add(e.out); err != nil {
+			return nil, consent.Errorf(consent.Internal, "seal: %w", err)
+		}
+	}
+	return c, nil
+}
+
 // write makes the writes of the accepted messages and says them in one event.
-func write(stub Stub, entries []entry, keep bool) error {
+func write(stub Stub, entries []entry, c *collection) error {
 	var ev wire.Event
 	stub.StartWriteBatch()
 	for i := range entries {
@@ -169,14 +212,21 @@ func write(stub Stub, entries []entry, keep bool) error {
 		if e.err != nil {
 			continue
 		}
-		if err := writeOne(stub, e.out, keep); err != nil {
-			return consent.Errorf(consent.Internal, "write: %w", err)
+		for _, w := range e.out.Leaf.Writes {
+			if err := stub.PutState(w.Key, w.Value); err != nil {
+				return consent.Errorf(consent.Internal, "write: %w", err)
+			}
 		}
-		p := wire.Part{Leaf: string(e.out.Leaf.Marshal()), Kept: keep && len(e.out.Private) > 0}
+		p := wire.Part{Leaf: string(e.out.Leaf.Marshal()), Kept: len(e.out.Private) > 0}
 		if e.out.Event.Handle.IsZero() {
 			p.Message = string(e.v.Marshal())
 		}
 		ev.Parts = append(ev.Parts, p)
+	}
+	if c != nil {
+		if err := c.write(stub); err != nil {
+			return consent.Errorf(consent.Internal, "write: %w", err)
+		}
 	}
 	if err := stub.FinishWriteBatch(); err != nil {
 		return consent.Errorf(consent.Internal, "write: %w", err)
@@ -186,28 +236,6 @@ func write(stub Stub, entries []entry, keep bool) error {
 	}
 	if err := stub.SetEvent(wire.EventName, consent.Append(nil, ev)); err != nil {
 		return consent.Errorf(consent.Internal, "set the event: %w", err)
-	}
-	return nil
-}
-
-func writeOne(stub Stub, o consent.Outcome, keep bool) error {
-	for _, w := range o.Leaf.Writes {
-		if err := stub.PutState(w.Key, w.Value); err != nil {
-			return err
-		}
-	}
-	collection := string(custodianOf(o))
-	if keep {
-		for _, w := range o.Private {
-			if err := stub.PutPrivateData(collection, w.Key, w.Value); err != nil {
-				return err
-			}
-		}
-	}
-	for _, key := range o.Purge {
-		if err := stub.PurgePrivateData(collection, key); err != nil {
-			return err
-		}
 	}
 	return nil
 }

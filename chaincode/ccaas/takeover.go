@@ -314,7 +314,7 @@ func (t *takeover) open(st *state, tx consent.Tx) error {
 
 // write makes the writes of the chunk and says its leaves in one event.
 func (t *takeover) write(stub Stub) error {
-	private, purge, custodian, err := t.private()
+	c, err := t.kept(stub)
 	if err != nil {
 		return err
 	}
@@ -325,15 +325,8 @@ func (t *takeover) write(stub Stub) error {
 			return consent.Errorf(consent.Internal, "write: %w", err)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(private)) {
-		if err := stub.PutPrivateData(custodian, key, private[key]); err != nil {
-			return consent.Errorf(consent.Internal, "write: %w", err)
-		}
-	}
-	for _, key := range purge {
-		if err := stub.PurgePrivateData(custodian, key); err != nil {
-			return consent.Errorf(consent.Internal, "write: %w", err)
-		}
+	if err := c.write(stub); err != nil {
+		return consent.Errorf(consent.Internal, "write: %w", err)
 	}
 	if err := stub.FinishWriteBatch(); err != nil {
 		return consent.Errorf(consent.Internal, "write: %w", err)
@@ -344,28 +337,32 @@ func (t *takeover) write(stub Stub) error {
 	return nil
 }
 
-// private is what the chunk keeps and purges in the collection of its one custodian.
-func (t *takeover) private() (private map[string][]byte, purge []string, custodian string, err error) {
-	private = map[string][]byte{}
+// kept is what the chunk keeps and purges in the collection of its one custodian.
+func (t *takeover) kept(stub Stub) (*collection, error) {
+	c := &collection{}
+	var outs []consent.Outcome
 	for _, o := range t.outs {
-		own := custodianOf(o)
+		own := string(custodianOf(o))
 		switch {
 		case own == "":
 			continue
-		case custodian == "":
-			custodian = string(own)
-		case custodian != string(own):
-			return nil, nil, "", consent.Errorf(consent.Malformed, "the chunk has messages of two custodians")
+		case c.name == "":
+			c.name = own
+		case c.name != own:
+			return nil, consent.Errorf(consent.Malformed, "the chunk has messages of two custodians")
 		}
-		for _, w := range o.Private {
-			private[w.Key] = w.Value
+		outs = append(outs, o)
+	}
+	if err := c.know(stub, outs); err != nil {
+		return nil, err
+	}
+	for _, o := range outs {
+		if !c.knows(o) {
+			return nil, consent.Errorf(consent.Unavailable, "a subject's opening is not at this peer")
 		}
-		for _, key := range o.Purge {
-			if _, now := private[key]; !now {
-				purge = append(purge, key)
-			}
-			delete(private, key)
+		if err := c.add(o); err != nil {
+			return nil, consent.Errorf(consent.Internal, "seal: %w", err)
 		}
 	}
-	return private, purge, custodian, nil
+	return c, nil
 }

@@ -20,10 +20,11 @@ import (
 type closed struct {
 	*bench
 
-	entries []wire.Entry
-	hashes  []tlog.Hash
-	opening consent.Message
-	alice   *consenttest.Subject
+	entries   []wire.Entry
+	forgotten map[int]string // messages that the erasure took
+	hashes    []tlog.Hash
+	opening   consent.Message
+	alice     *consenttest.Subject
 }
 
 func (c *closed) ReadHashes(at []int64) ([]tlog.Hash, error) {
@@ -46,7 +47,7 @@ func (c *closed) add(ms ...consent.Message) {
 func closeOne(t *testing.T) *closed {
 	t.Helper()
 	w, genesis := consenttest.NewWorld(t.Name())
-	c := &closed{bench: &bench{T: t, w: w, at: time.UnixMilli(int64(w.Now))}}
+	c := &closed{bench: &bench{T: t, w: w, at: time.UnixMilli(int64(w.Now))}, forgotten: map[int]string{}}
 	c.p = newPeer(ccaas.Config{Now: func() time.Time { return c.at }}, string(consenttest.CityHospital))
 	c.add(genesis)
 	c.add(w.Members()...)
@@ -72,7 +73,7 @@ func closeOne(t *testing.T) *closed {
 			t.Fatal(err)
 		}
 		if ev, err := consent.EventOf(leaf); err != nil || ev.Handle == subjects[2].Handle {
-			c.entries[i].Message = ""
+			c.forgotten[i], c.entries[i].Message = e.Message, ""
 		}
 	}
 	trust, regulator := consenttest.Persona("trust"), consenttest.Persona("regulator")
@@ -199,8 +200,29 @@ func (c *closed) same(p *fakePeer) {
 	if len(p.state) != len(c.p.state)+1 {
 		c.Fatalf("%d keys, the old peer has %d", len(p.state), len(c.p.state))
 	}
-	if diff := cmp.Diff(c.p.collections, p.collections); diff != "" {
+	was := c.p.kept(c.at, consenttest.CityHospital)
+	if len(was) < 6 {
+		c.Fatalf("the old peer keeps %d messages", len(was))
+	}
+	if diff := cmp.Diff(was, p.kept(c.at, consenttest.CityHospital)); diff != "" {
 		c.Fatalf("bodies (-old +new):\n%s", diff)
+	}
+}
+
+// TestTakeOverForgets: a host that had not forgotten an erased subject hands over nothing of hers.
+func TestTakeOverForgets(t *testing.T) {
+	for _, size := range []int{4, 100} {
+		c := closeOne(t)
+		for i := range c.entries {
+			if c.entries[i].Message == "" {
+				c.entries[i].Message = c.forgotten[i]
+			}
+		}
+		p := c.on(ccaas.Config{})
+		for from := 0; from < len(c.entries); from += size {
+			c.must(p, c.chunk(from, min(from+size, len(c.entries))))
+		}
+		c.same(p)
 	}
 }
 

@@ -22,7 +22,7 @@ const cursorKey = "f"
 type Entry struct {
 	Leaf    []byte
 	Message *consent.Message // nil: another organisation keeps it, or it was erased, or it is late
-	Late    bool             // it is to be kept here and has not arrived; see Ledger.Late
+	Late    string           // where the host has it, when it is to be kept here and has not arrived; see Ledger.Late
 	Erased  bool             // nobody keeps it any more
 }
 
@@ -121,7 +121,7 @@ func (l *Ledger) copiedRecords(entries []Entry) ([]network.Event, []journal.Reco
 			recs[i].Attachment = Unsealed(nil)
 			continue
 		}
-		if recs[i].Attachment, err = l.copiedAttachment(&events[i]); err != nil {
+		if recs[i].Attachment, err = l.copiedAttachment(&events[i], e.Late); err != nil {
 			return nil, nil, storageError(err)
 		}
 	}
@@ -163,7 +163,7 @@ func (l *Ledger) copiedEvent(at network.Position, e Entry) (network.Event, error
 	if err != nil {
 		return network.Event{}, err
 	}
-	ev := network.Event{Position: at, Leaf: leaf, Message: e.Message, Late: e.Late && e.Message == nil}
+	ev := network.Event{Position: at, Leaf: leaf, Message: e.Message, Late: e.Late != "" && e.Message == nil}
 	if ev.Event, err = consent.EventOf(leaf); err != nil {
 		return ev, err
 	}
@@ -177,12 +177,12 @@ func (l *Ledger) copiedEvent(at network.Position, e Entry) (network.Event, error
 }
 
 // copiedAttachment is the attachment of a copied event. A subject that was erased since gets none, as Attach would.
-func (l *Ledger) copiedAttachment(ev *network.Event) ([]byte, error) {
+func (l *Ledger) copiedAttachment(ev *network.Event, late string) ([]byte, error) {
 	switch h := ev.Event.Handle; {
 	case ev.Event.Type == "Erase":
 		return []byte{attachNone}, nil
 	case ev.Message == nil && ev.Late:
-		return []byte{attachLate}, nil
+		return append([]byte{attachLate}, late...), nil
 	case ev.Message == nil:
 		return []byte{attachElsewhere}, nil
 	case h.IsZero():

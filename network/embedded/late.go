@@ -24,10 +24,17 @@ func lateKey(at network.Position) []byte {
 	return binary.BigEndian.AppendUint64([]byte(lateKeys), uint64(at))
 }
 
-func isLate(attachment []byte) bool { return len(attachment) == 1 && attachment[0] == attachLate }
+func isLate(attachment []byte) bool { return len(attachment) > 0 && attachment[0] == attachLate }
 
-// Late returns the events whose messages this organisation keeps and has not got yet, in order.
-func (l *Ledger) Late() ([]network.Event, error) {
+// Missing is an event whose message this organisation keeps and has not got yet.
+type Missing struct {
+	network.Event
+
+	Where string // Late of its Entry
+}
+
+// Late returns what is missing, in order.
+func (l *Ledger) Late() ([]Missing, error) {
 	var missing []int64
 	err := l.db.View(func(txn *badger.Txn) error {
 		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100, Prefix: []byte(lateKeys)})
@@ -42,17 +49,18 @@ func (l *Ledger) Late() ([]network.Event, error) {
 	if err != nil {
 		return nil, storageError(err)
 	}
-	events := make([]network.Event, len(missing))
+	all := make([]Missing, len(missing))
 	for n, i := range missing {
 		rec, err := l.log.Read(i)
 		if err == nil {
-			events[n], err = LeafAt(i, rec)
+			all[n].Event, err = LeafAt(i, rec)
 		}
 		if err != nil {
 			return nil, storageError(err)
 		}
+		all[n].Where = string(rec.Attachment[1:])
 	}
-	return events, nil
+	return all, nil
 }
 
 // Arrived gives a copy the message of a leaf that Late named; followers that read the leaf from now on get it. Nil says that
@@ -65,7 +73,7 @@ func (l *Ledger) Arrived(ev network.Event, m *consent.Message) error {
 		}
 		ev.Message = m
 		var err error
-		if row, err = l.copiedAttachment(&ev); err != nil {
+		if row, err = l.copiedAttachment(&ev, ""); err != nil {
 			return storageError(err)
 		}
 		if err := l.cfg.Vault.Sync(); err != nil {

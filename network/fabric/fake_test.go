@@ -293,7 +293,7 @@ func (n *fakeNet) answer(c fabric.Call) []byte {
 	var v wire.Values
 	switch c.Function {
 	case wire.Bodies:
-		for _, key := range c.Args[1:] {
+		for _, key := range c.Args[2:] {
 			v.Values = append(v.Values, n.bodies["body/"+key])
 		}
 	case wire.State:

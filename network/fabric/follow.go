@@ -133,7 +133,8 @@ func (l *Ledger) block(b Block) error {
 // entries are the leaves of a block with their messages.
 func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	var all []embedded.Entry
-	missing := map[int]body{}
+	var missing []int // of all, and what their messages are
+	var wants []body
 	have := l.copy.Position()
 	for _, tx := range b.Transactions {
 		if tx.Code != Valid || tx.Event == nil {
@@ -144,21 +145,21 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 			return nil, &fatalError{fmt.Errorf("read the event of transaction %s: %w", tx.ID, err)}
 		}
 		for _, part := range ev.Parts {
-			e, want, err := l.entry(part)
+			e, want, err := l.entry(tx.ID, part)
 			if err != nil {
 				return nil, &fatalError{fmt.Errorf("read transaction %s: %w", tx.ID, err)}
 			}
 			if want != nil && l.place.position+network.Position(len(all)) >= have { // what the copy has it compares
-				missing[len(all)] = *want
+				missing, wants = append(missing, len(all)), append(wants, *want)
 			}
 			all = append(all, e)
 		}
 	}
-	return all, l.fetch(all, missing)
+	return all, l.fetch(all, missing, wants)
 }
 
 // entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.
-func (l *Ledger) entry(part wire.Part) (embedded.Entry, *body, error) {
+func (l *Ledger) entry(tx string, part wire.Part) (embedded.Entry, *body, error) {
 	e := embedded.Entry{Leaf: []byte(part.Leaf)}
 	if part.Message != "" {
 		m, err := consent.Unmarshal([]byte(part.Message))
@@ -173,7 +174,7 @@ func (l *Ledger) entry(part wire.Part) (embedded.Entry, *body, error) {
 	if err != nil || ev.Type == "Erase" {
 		return e, nil, err
 	}
-	want := bodyOf(leaf, ev)
+	want := bodyOf(tx, leaf, ev)
 	if !l.own(want.custodian) {
 		return e, nil, nil
 	}
@@ -204,48 +205,31 @@ func (l *Ledger) mine(c consent.Hash) *consent.Message {
 	return nil
 }
 
-// fetchOne asks for one body; gone says that its subject was erased since.
-func (l *Ledger) fetchOne(want body) (m *consent.Message, gone bool, err error) {
+// ask queries the own peer for as many values as there are keys; those of Bodies follow a custodian and a transaction.
+func (l *Ledger) ask(function string, args ...string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, l.cfg.Endorse)
 	defer cancel()
-	b, err := l.ask(ctx, wire.Bodies, string(want.custodian), want.key())
-	if err != nil {
-		return nil, false, err
-	}
-	if b != "" {
-		msg, err := consent.Unmarshal([]byte(b))
-		if err != nil || consent.Commitment(msg.Body) != want.commitment {
-			return nil, false, errors.Join(errors.New("the own peer's body is not the one that the leaf commits to"), err)
-		}
-		return &msg, false, nil
-	}
-	b, err = l.ask(ctx, wire.State, consent.HeadKey(want.handle))
-	var h consent.Head
-	if err == nil && b != "" {
-		err = consent.Decode([]byte(b), &h)
-	}
-	return nil, h.State == consent.Gone, err
-}
-
-// ask queries the own peer for one value.
-func (l *Ledger) ask(ctx context.Context, function string, args ...string) (string, error) {
 	b, err := l.ch.Query(ctx, Call{Function: function, Args: args})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return oneValue(b)
+	n := len(args)
+	if function == wire.Bodies {
+		n -= 2
+	}
+	return values(b, n)
 }
 
-// oneValue reads the answer to a query for one key.
-func oneValue(b []byte) (string, error) {
+// values reads the answer to a query.
+func values(b []byte, n int) ([]string, error) {
 	var v wire.Values
 	if err := consent.Decode(b, &v); err != nil {
-		return "", err
+		return nil, err
 	}
-	if len(v.Values) != 1 {
-		return "", fmt.Errorf("%d values for one key", len(v.Values))
+	if len(v.Values) != n {
+		return nil, fmt.Errorf("%d values for %d keys", len(v.Values), n)
 	}
-	return v.Values[0], nil
+	return v.Values, nil
 }
 
 // landed tells those who wait for a block what was in it.

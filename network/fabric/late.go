@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/network/embedded"
 )
@@ -14,16 +15,17 @@ import (
 // body names a message in a private collection.
 type body struct {
 	custodian  consent.MemberID
+	tx         string // that the message was in
 	handle     consent.SubjectID
 	seq        consent.Uint64
 	commitment consent.Hash
 }
 
-func (b body) key() string { return b.handle.String() + "/" + strconv.FormatUint(uint64(b.seq), 10) }
+func (b body) place() string { return b.handle.String() + "/" + strconv.FormatUint(uint64(b.seq), 10) }
 
 // bodyOf names the message of a leaf that speaks of a subject.
-func bodyOf(leaf consent.Leaf, ev consent.Event) body {
-	b := body{handle: ev.Handle, seq: ev.Seq, commitment: ev.Commitment}
+func bodyOf(tx string, leaf consent.Leaf, ev consent.Event) body {
+	b := body{tx: tx, handle: ev.Handle, seq: ev.Seq, commitment: ev.Commitment}
 	for _, w := range leaf.Writes {
 		var h consent.Head
 		if w.Key == consent.HeadKey(ev.Handle) && consent.Decode(w.Value, &h) == nil {
@@ -33,33 +35,91 @@ func bodyOf(leaf consent.Leaf, ev consent.Event) body {
 	return b
 }
 
+// found is what became of a body that was asked for: neither means that it is not there yet.
+type found struct {
+	message *consent.Message
+	gone    bool // its subject was erased since
+}
+
+// askBodies asks the own peer for bodies: of one transaction and custodian together. What is found before an error counts.
+func (l *Ledger) askBodies(wants []body) (all []found, why error) {
+	all = make([]found, len(wants))
+	for from := 0; from < len(wants); {
+		to := from + 1
+		for to < len(wants) && to-from < wire.MaxLeaves && wants[to].tx == wants[from].tx && wants[to].custodian == wants[from].custodian {
+			to++
+		}
+		why = errors.Join(why, l.askTogether(wants[from:to], all[from:to]))
+		from = to
+	}
+	return all, why
+}
+
+func (l *Ledger) askTogether(wants []body, all []found) error {
+	args := []string{string(wants[0].custodian), wants[0].tx}
+	for _, w := range wants {
+		args = append(args, w.place())
+	}
+	values, err := l.ask(wire.Bodies, args...)
+	if err != nil {
+		return err
+	}
+	var heads []string
+	var absent []int
+	for i, b := range values {
+		if b == "" {
+			heads, absent = append(heads, consent.HeadKey(wants[i].handle)), append(absent, i)
+			continue
+		}
+		m, bad := consent.Unmarshal([]byte(b))
+		if bad != nil || consent.Commitment(m.Body) != wants[i].commitment {
+			err = errors.Join(errors.New("the own peer's body is not the one that the leaf commits to"), bad)
+			continue
+		}
+		all[i].message = &m
+	}
+	for len(absent) > 0 {
+		n := min(len(absent), wire.MaxKeys)
+		values, wrong := l.ask(wire.State, heads[:n]...)
+		if wrong != nil {
+			return errors.Join(err, wrong)
+		}
+		for i, b := range values {
+			var h consent.Head
+			if b != "" && consent.Decode([]byte(b), &h) == nil {
+				all[absent[i]].gone = h.State == consent.Gone
+			}
+		}
+		heads, absent = heads[n:], absent[n:]
+	}
+	return err
+}
+
 // fetchAgain is how often the own peer is asked for a body that it has not got yet.
 const fetchAgain = 200 * time.Millisecond
 
 // fetch gets bodies from the own peer's collection. One that does not come within Config.Grace does not hold the copy up: its
 // entry is late, its subject is denied, and chase goes on asking. While one is late the others get no time of grace, or a
 // peer without bodies would make the copy stale.
-func (l *Ledger) fetch(all []embedded.Entry, missing map[int]body) error {
+func (l *Ledger) fetch(all []embedded.Entry, missing []int, wants []body) error {
 	end := l.cfg.Now().Add(l.cfg.Grace)
 	for {
-		var why error
-		for i, want := range missing {
-			m, gone, err := l.fetchOne(want)
-			if m != nil {
-				all[i].Message = m
+		got, why := l.askBodies(wants)
+		var left []int
+		var still []body
+		for i, f := range got {
+			if all[missing[i]].Message = f.message; f.message == nil && !f.gone {
+				left, still = append(left, missing[i]), append(still, wants[i])
 			}
-			if m != nil || gone {
-				delete(missing, i)
-			}
-			why = errors.Join(why, err)
 		}
+		missing, wants = left, still
 		if err := l.ctx.Err(); err != nil || len(missing) == 0 {
 			return err
 		}
 		if some, _ := l.anyLate(); some || l.cfg.Now().After(end) {
 			l.cfg.Log.Warn("bodies have not arrived; their subjects are denied until they do", slog.Int("missing", len(missing)), slog.Any("error", why))
-			for i := range missing {
-				all[i].Late = true
+			for i, at := range missing {
+				all[at].Late = wants[i].tx
 			}
 			return nil
 		}
@@ -87,20 +147,24 @@ func (l *Ledger) chaseOnce(added int) error {
 	if err != nil {
 		return err
 	}
+	wants := make([]body, len(missing))
+	for i, m := range missing {
+		wants[i] = bodyOf(m.Where, m.Leaf, m.Event.Event)
+	}
+	got, why := l.askBodies(wants)
 	left := len(missing)
-	for _, ev := range missing {
-		m, gone, err := l.fetchOne(bodyOf(ev.Leaf, ev.Event))
-		if err != nil {
-			return err
-		}
-		if m == nil && !gone {
+	for i, f := range got {
+		if f.message == nil && !f.gone {
 			continue
 		}
-		if err := l.copy.Arrived(ev, m); err != nil {
+		if err := l.copy.Arrived(missing[i].Event, f.message); err != nil {
 			return err
 		}
 		left--
-		l.cfg.Log.Info("a late body arrived", slog.Uint64("position", uint64(ev.Position)))
+		l.cfg.Log.Info("a late body arrived", slog.Uint64("position", uint64(missing[i].Position)))
+	}
+	if why != nil {
+		return why
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +180,7 @@ type lateBodies struct {
 
 // missed notes that a block came with late bodies.
 func (l *Ledger) missed(entries []embedded.Entry) {
-	if !slices.ContainsFunc(entries, func(e embedded.Entry) bool { return e.Late }) {
+	if !slices.ContainsFunc(entries, func(e embedded.Entry) bool { return e.Late != "" }) {
 		return
 	}
 	l.mu.Lock()

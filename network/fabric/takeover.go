@@ -316,9 +316,9 @@ func (l *Ledger) taken(ctx context.Context, organizations []string) (taken wire.
 	if err != nil {
 		return taken, err
 	}
-	b, err := oneValue(e.Payload)
-	if err == nil && b != "" {
-		err = consent.Decode([]byte(b), &taken)
+	one, err := values(e.Payload, 1)
+	if err == nil && one[0] != "" {
+		err = consent.Decode([]byte(one[0]), &taken)
 	}
 	return taken, err
 }

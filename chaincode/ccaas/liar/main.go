@@ -40,7 +40,7 @@ func (l liar) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 		return shim.Success(consent.Append(nil, wire.Result{Codes: make([]string, 1+strings.Count(r.GetMessage(), ","))}))
 	case wire.State, wire.Bodies:
 		if function == wire.Bodies {
-			args = args[1:]
+			args = args[2:]
 		}
 		v := wire.Values{Values: make([]string, len(args))}
 		for i := range v.Values {

@@ -16,8 +16,8 @@ const (
 	TakeOver = "takeover"
 	// State answers the public values of the keys in its arguments, as Values.
 	State = "state"
-	// Bodies answers messages that this peer's collection holds, as Values: the first argument is the custodian, the others
-	// are "handle/seq".
+	// Bodies answers messages that this peer's collection holds, as Values: the arguments are the custodian, the transaction
+	// that the messages were in, and "handle/seq" of each, at most MaxLeaves.
 	Bodies = "bodies"
 	// Genesis answers the genesis record, as Values with one value.
 	Genesis = "genesis"

@@ -115,6 +115,7 @@ type collection struct {
 
 // collections gives each custodian one, named by its member id: so the definition that the organisations agree on binds a
 // member to an MSP. A custodian and the patients' trust hold it; either can endorse for it, and neither waits for the other.
+// Endorsing peers keep what they endorse, and here each organisation has one: nothing is sent around.
 func (n *Network) collections() ([]byte, error) {
 	var all []collection
 	for _, c := range n.custodians() {
@@ -126,7 +127,7 @@ func (n *Network) collections() ([]byte, error) {
 			return fmt.Sprintf("OR('%s.%s', 'TrustMSP.%[2]s')", o.MSP, role)
 		}
 		all = append(all, collection{
-			Name: c.Member, Policy: who("member"), MaxPeerCount: 1, MemberOnlyRead: true, MemberOnlyWrite: true,
+			Name: c.Member, Policy: who("member"), MaxPeerCount: 0, MemberOnlyRead: true, MemberOnlyWrite: true,
 			EndorsementPolicy: map[string]string{"signaturePolicy": who("peer")},
 		})
 	}
