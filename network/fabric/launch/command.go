@@ -17,11 +17,11 @@ func (n *Network) run(ctx context.Context, env, fine []string, name string, args
 	return err
 }
 
-// output is run with what the command said.
+// output is run with what the command said; of an invocation that is its transaction and how it ended.
 func (n *Network) output(ctx context.Context, env, fine []string, name string, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(n.cfg.Bin, name), args...) //nolint:gosec // the operator names the folder
-	cmd.Env = append(os.Environ(), append(env, "FABRIC_LOGGING_SPEC=error")...)
+	cmd.Env = append(os.Environ(), append(env, "FABRIC_LOGGING_SPEC=error:chaincodeCmd=info")...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.cfg.Dir, &out, &out
 	err := cmd.Run()
 	text := strings.TrimSpace(out.String())
