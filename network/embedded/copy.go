@@ -75,6 +75,28 @@ func (l *Ledger) Copied(ctx context.Context, from network.Position, entries []En
 	return l.copyRun(ctx, entries, cursor)
 }
 
+// Receipts are the receipts of leaves that Copied has brought, those after position from, under one checkpoint.
+func (l *Ledger) Receipts(from network.Position, entries []Entry) ([]network.Receipt, error) {
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	cp := l.log.Durable()
+	first := int64(from) //nolint:gosec // positions are far below 2^63
+	proofs, err := l.log.ProveRecords(cp.Size, first, first+int64(len(entries)))
+	if err != nil {
+		return nil, storageError(err)
+	}
+	all := make([]network.Receipt, len(entries))
+	for i, e := range entries {
+		leaf, err := consent.ParseLeaf(e.Leaf)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = receipt(from+network.Position(i)+1, leaf, e.Leaf, cp, proofs[i]) //nolint:gosec // an index
+	}
+	return all, nil
+}
+
 // Cursor is what Copied last kept, nil when the index was made anew since: then the host is read from its beginning.
 func (l *Ledger) Cursor() ([]byte, error) { return l.read([]byte(cursorKey)) }
 

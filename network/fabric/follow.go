@@ -124,10 +124,26 @@ func (l *Ledger) block(b Block) error {
 	if err := l.copy.Copied(l.ctx, l.place.position, entries, cursor); err != nil {
 		return &fatalError{fmt.Errorf("copy block %d: %w", b.Number, err)}
 	}
+	from := l.place.position
 	l.place = p
 	l.missed(entries)
-	l.landed(b, entries)
+	receipts, err := l.receipts(from, entries)
+	if err != nil {
+		return &fatalError{fmt.Errorf("prove the leaves of block %d: %w", b.Number, err)}
+	}
+	l.landed(b, entries, receipts)
 	return nil
+}
+
+// receipts are those of a block's leaves, nil when nobody here waits for one of them.
+func (l *Ledger) receipts(from network.Position, entries []embedded.Entry) ([]network.Receipt, error) {
+	l.mu.Lock()
+	none := len(l.pending) == 0
+	l.mu.Unlock()
+	if none {
+		return nil, nil
+	}
+	return l.copy.Receipts(from, entries)
 }
 
 // entries are the leaves of a block with their messages.
@@ -233,16 +249,19 @@ func values(b []byte, n int) ([]string, error) {
 }
 
 // landed tells those who wait for a block what was in it.
-func (l *Ledger) landed(b Block, entries []embedded.Entry) {
+func (l *Ledger) landed(b Block, entries []embedded.Entry, receipts []network.Receipt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range entries {
+	for i, e := range entries {
 		leaf, err := consent.ParseLeaf(e.Leaf)
 		if err != nil {
 			continue // Copied has read it
 		}
 		delete(l.doubt, leaf.Commitment)
 		if m := l.pending[leaf.Commitment]; m != nil {
+			if i < len(receipts) { // not those of a message that somebody began to wait for just now
+				m.receipt = &receipts[i]
+			}
 			l.finish(m, nil)
 		}
 	}

@@ -21,6 +21,7 @@ type message struct {
 	ordered   []string  // transactions that were submitted with it and may still land
 	unheard   error     // of the last of them
 	submitted bool
+	receipt   *network.Receipt // of one that landed
 	err       error
 	done      chan struct{} // closed when err is final
 	settled   bool
@@ -44,8 +45,10 @@ func handleOf(b consent.Body) consent.SubjectID {
 // else Unknown, which keeps the transactions' ids: a later Submit or Lookup of the message finds out what became of it.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
 	c := v.Commitment()
-	if r, err := l.copy.Lookup(ctx, c); consent.CodeOf(err) != consent.NotFound {
-		return r, err
+	if !chained(v) {
+		if r, err := l.copy.Lookup(ctx, c); consent.CodeOf(err) != consent.NotFound {
+			return r, err
+		}
 	}
 	if err := l.resolve(ctx, c); err != nil {
 		return network.Receipt{}, err
@@ -55,6 +58,12 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 		return network.Receipt{}, err
 	}
 	return l.await(ctx, m)
+}
+
+// chained messages have a place in their subject's chain, so that the contract refuses them a second time.
+func chained(v consent.Verified) bool {
+	_, ok := v.Message().Body.(consent.SubjectBody)
+	return ok
 }
 
 // take queues a message, or joins the one that is on its way already.
@@ -96,10 +105,13 @@ func (l *Ledger) await(ctx context.Context, m *message) (network.Receipt, error)
 	if !settled {
 		return network.Receipt{}, consent.Errorf(consent.Unknown, "gave up while the message was on its way; look it up")
 	}
-	if m.err != nil && consent.CodeOf(m.err) != consent.Conflict {
+	if m.receipt != nil {
+		return *m.receipt, nil
+	}
+	if code := consent.CodeOf(m.err); code == consent.Unavailable || code == consent.Unknown {
 		return network.Receipt{}, m.err
 	}
-	r, err := l.copy.Lookup(ctx, m.v.Commitment()) // a conflict may be with itself: it landed by another way
+	r, err := l.copy.Lookup(ctx, m.v.Commitment()) // the contract may refuse it because it landed, now or long ago
 	if m.err != nil && err != nil {
 		return network.Receipt{}, m.err
 	}
