@@ -36,12 +36,13 @@ type fakeNet struct {
 
 // hooks make trouble. Each is called without the lock and may be nil.
 type hooks struct {
-	endorse func(org string, c fabric.Call) error     // an organisation's answer
-	forge   func(org string) bool                     // an organisation answers something else
-	order   func(tx string) (lost bool, report error) // a transaction does not arrive, or it is not said that it did
-	blocks  func(n uint64) error                      // the connection breaks before this block
-	keep    func(key string) bool                     // false: a body does not reach the peer
-	said    func(org string, b fabric.Block) ([32]byte, error)
+	endorse func(org string, c fabric.Call) error            // an organisation's answer
+	forge   func(org string) bool                            // an organisation answers something else
+	order   func(tx string) (lost bool, report error)        // a transaction does not arrive, or it is not said that it did
+	blocks  func(n uint64) error                             // the connection breaks before this block
+	keep    func(key string) bool                            // false: a body does not reach the peer
+	show    func(org string, b fabric.Block) fabric.Block    // an organisation's own peer shows another block
+	said    func(org string, n uint64, said *[32]byte) error // another organisation's peer says something else
 }
 
 type value struct {
@@ -236,7 +237,7 @@ func (n *fakeNet) commit() {
 	if b.Number > 0 {
 		b.Previous = n.blocks[b.Number-1].Hash
 	}
-	h := sha256.New()
+	h, said := sha256.New(), sha256.New()
 	h.Write(binary.BigEndian.AppendUint64(b.Previous[:], b.Number))
 	for _, tx := range n.queue {
 		code := n.validate(tx, b.Number+1)
@@ -248,8 +249,11 @@ func (n *fakeNet) commit() {
 		}
 		b.Transactions = append(b.Transactions, fabric.Transaction{ID: tx.id, Code: code, Event: tx.event})
 		h.Write(append([]byte(tx.id), tx.event...))
+		said.Write([]byte(code))
 	}
 	b.Hash = [32]byte(h.Sum(nil))
+	said.Write(b.Hash[:])
+	b.Said = [32]byte(said.Sum(nil))
 	n.queue = nil
 	n.blocks = append(n.blocks, b)
 	close(n.more)
@@ -322,7 +326,11 @@ func (p *peer) Blocks(ctx context.Context, start fabric.Start, fn func(fabric.Bl
 					return err
 				}
 			}
-			if err := errors.Join(ctx.Err(), fn(blocks[from])); err != nil {
+			b := blocks[from]
+			if h.show != nil {
+				b = h.show(p.org, b)
+			}
+			if err := errors.Join(ctx.Err(), fn(b)); err != nil {
 				return err
 			}
 		}
@@ -335,14 +343,27 @@ func (p *peer) Blocks(ctx context.Context, start fabric.Start, fn func(fabric.Bl
 }
 
 func (p *peer) Said(ctx context.Context, org string, from uint64, fn func(uint64, [32]byte) error) error {
-	h := p.n.hook()
-	if h.said == nil {
-		h.said = func(_ string, b fabric.Block) ([32]byte, error) { return b.Said, nil }
+	for {
+		p.n.mu.Lock()
+		blocks, more, h := slices.Clone(p.n.blocks), p.n.more, p.n.hooks
+		p.n.mu.Unlock()
+		for ; from < uint64(len(blocks)); from++ {
+			said := blocks[from].Said
+			if h.said != nil {
+				if err := h.said(org, from, &said); err != nil {
+					return err
+				}
+			}
+			if err := errors.Join(ctx.Err(), fn(from, said)); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return p.Blocks(ctx, fabric.Start{Next: from}, func(b fabric.Block) error {
-		said, err := h.said(org, b)
-		return errors.Join(err, fn(b.Number, said))
-	})
 }
 
 func (p *peer) Close() error { return nil }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
@@ -22,10 +23,12 @@ type place struct {
 	position network.Position
 	previous [32]byte
 	config   blocks.Ref // by which the next block is judged
+	said     heard      // by the own peer
+	agreed   heard      // of it, what another organisation's peer said, too
 	kept     uint64     // next, as it was last kept
 }
 
-const placeSize = 8 + 8 + 32 + 8 + 32
+const placeSize = 8 + 8 + 32 + 8 + 32 + 2*heardSize
 
 // keepEvery is after how many blocks without leaves the place is kept all the same.
 const keepEvery = 256
@@ -39,6 +42,7 @@ func (l *Ledger) readPlace() (p place, err error) {
 	p.position = network.Position(binary.BigEndian.Uint64(b[8:]))
 	p.previous = [32]byte(b[16:])
 	p.config = blocks.Ref{Number: binary.BigEndian.Uint64(b[48:]), Hash: [32]byte(b[56:])}
+	p.said, p.agreed = readHeard(b[88:]), readHeard(b[88+heardSize:])
 	p.kept = p.next
 	return p, nil
 }
@@ -48,7 +52,8 @@ func (p place) bytes() []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(p.position))
 	b = append(b, p.previous[:]...)
 	b = binary.BigEndian.AppendUint64(b, p.config.Number)
-	return append(b, p.config.Hash[:]...)
+	b = append(b, p.config.Hash[:]...)
+	return p.agreed.append(p.said.append(b))
 }
 
 // errGap says that blocks are missing between those that came, so that they are asked for again.
@@ -75,8 +80,7 @@ func (l *Ledger) follow() {
 		err := l.ch.Blocks(l.ctx, Start{l.place.next, l.place.config}, l.block)
 		var fatal *fatalError
 		if errors.As(err, &fatal) {
-			l.failed.Store(&err)
-			l.cfg.Log.Error("the channel cannot be followed any more", slog.String("error", err.Error()))
+			l.fail(err)
 			return
 		}
 		if l.ctx.Err() != nil {
@@ -104,6 +108,9 @@ func pause(ctx context.Context, d time.Duration) {
 // block brings the copy on by one block.
 func (l *Ledger) block(b Block) error {
 	p := l.place
+	if failed := l.failed.Load(); failed != nil { // the witness found out
+		return *failed
+	}
 	switch {
 	case b.Number < p.next:
 		return nil
@@ -116,7 +123,9 @@ func (l *Ledger) block(b Block) error {
 	if err != nil {
 		return err
 	}
-	p = place{b.Number + 1, p.position + network.Position(len(entries)), b.Hash, b.Config, p.kept}
+	said := p.said.hear(b.Said)
+	agreed := l.witness.shown(said, hasLeaves(b), l.cfg.Now())
+	p = place{b.Number + 1, p.position + network.Position(len(entries)), b.Hash, b.Config, said, agreed, p.kept}
 	var cursor []byte
 	if len(entries) > 0 || p.next-p.kept >= keepEvery {
 		cursor, p.kept = p.bytes(), p.next
@@ -149,6 +158,7 @@ func (l *Ledger) receipts(from network.Position, entries []embedded.Entry) ([]ne
 // entries are the leaves of a block with their messages.
 func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	var all []embedded.Entry
+	var times []time.Time
 	var missing []int // of all, and what their messages are
 	var wants []body
 	have := l.copy.Position()
@@ -168,10 +178,19 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 			if want != nil && l.place.position+network.Position(len(all)) >= have { // what the copy has it compares
 				missing, wants = append(missing, len(all)), append(wants, *want)
 			}
-			all = append(all, e)
+			all, times = append(all, e), append(times, tx.Time)
 		}
 	}
-	return all, l.fetch(all, missing, wants)
+	clear(l.given)
+	if err := l.fetch(all, missing, wants); err != nil {
+		return nil, err
+	}
+	return all, l.judge(all, times)
+}
+
+// hasLeaves reports whether a block has leaves, or would have if its transactions were valid.
+func hasLeaves(b Block) bool {
+	return slices.ContainsFunc(b.Transactions, func(tx Transaction) bool { return tx.Event != nil })
 }
 
 // entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.

@@ -37,7 +37,7 @@ func bodyOf(tx string, leaf consent.Leaf, ev consent.Event) body {
 
 // found is what became of a body that was asked for: neither means that it is not there yet.
 type found struct {
-	message *consent.Message
+	message *consent.Verified
 	gone    bool // its subject was erased since
 }
 
@@ -71,12 +71,12 @@ func (l *Ledger) askTogether(wants []body, all []found) error {
 			heads, absent = append(heads, consent.HeadKey(wants[i].handle)), append(absent, i)
 			continue
 		}
-		m, bad := consent.Unmarshal([]byte(b))
-		if bad != nil || consent.Commitment(m.Body) != wants[i].commitment {
+		v, bad := l.readBody(b)
+		if bad != nil || v.Commitment() != wants[i].commitment {
 			err = errors.Join(errors.New("the own peer's body is not the one that the leaf commits to"), bad)
 			continue
 		}
-		all[i].message = &m
+		all[i].message = &v
 	}
 	for len(absent) > 0 {
 		n := min(len(absent), wire.MaxKeys)
@@ -95,6 +95,25 @@ func (l *Ledger) askTogether(wants []body, all []found) error {
 	return err
 }
 
+// readBody reads and verifies a body. One that its signers did not sign counts as not there, so that its subject alone is
+// denied.
+func (l *Ledger) readBody(b string) (consent.Verified, error) {
+	m, err := consent.Unmarshal([]byte(b))
+	if err != nil {
+		return consent.Verified{}, err
+	}
+	return consent.Verify(l.cfg.Copy.Ledger, m)
+}
+
+// body is the message that was found, nil when nothing was.
+func (f found) body() *consent.Message {
+	if f.message == nil {
+		return nil
+	}
+	m := f.message.Message()
+	return &m
+}
+
 // fetchAgain is how often the own peer is asked for a body that it has not got yet.
 const fetchAgain = 200 * time.Millisecond
 
@@ -108,7 +127,11 @@ func (l *Ledger) fetch(all []embedded.Entry, missing []int, wants []body) error 
 		var left []int
 		var still []body
 		for i, f := range got {
-			if all[missing[i]].Message = f.message; f.message == nil && !f.gone {
+			all[missing[i]].Message = f.body()
+			switch {
+			case f.message != nil:
+				l.given[wants[i].commitment] = *f.message
+			case !f.gone:
 				left, still = append(left, missing[i]), append(still, wants[i])
 			}
 		}
@@ -157,7 +180,7 @@ func (l *Ledger) chaseOnce(added int) error {
 		if f.message == nil && !f.gone {
 			continue
 		}
-		if err := l.copy.Arrived(missing[i].Event, f.message); err != nil {
+		if err := l.copy.Arrived(missing[i].Event, f.body()); err != nil {
 			return err
 		}
 		left--

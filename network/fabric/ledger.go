@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ type Config struct {
 	Patience time.Duration // how long a message is tried before it is given back as Unavailable or Unknown; 0 means 25 s
 	Grace    time.Duration // wait for a message that its own peer has not got before the copy goes on without; 0 means 1 s
 	Beat     time.Duration // a heartbeat after this long without an own transaction; 0 means 1 s
+	Doubt    time.Duration // how long a leaf may wait for another organisation's peer to confirm it; 0 means 1 minute
 	Log      *slog.Logger
 	Now      func() time.Time // nil is time.Now
 }
@@ -54,7 +56,7 @@ func (c Config) withDefaults() Config {
 	c.Linger, c.Lanes = or(c.Linger, 25*time.Millisecond), or(c.Lanes, 2)
 	c.Endorse, c.Commit = or(c.Endorse, 10*time.Second), or(c.Commit, 10*time.Second)
 	c.Patience, c.Beat = or(c.Patience, 25*time.Second), or(c.Beat, time.Second)
-	c.Grace = or(c.Grace, time.Second)
+	c.Grace, c.Doubt = or(c.Grace, time.Second), or(c.Doubt, time.Minute)
 	c.Copy.Copy, c.Copy.Now = true, c.Now
 	return c
 }
@@ -77,8 +79,10 @@ type Ledger struct {
 	ends   sync.WaitGroup
 	failed atomic.Pointer[error]
 
-	place place // of the follower alone
-	fresh fresh
+	place   place                             // of the follower alone
+	given   map[consent.Hash]consent.Verified // bodies of its block that the own peer gave; the follower's, too
+	fresh   fresh
+	witness witness
 
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
@@ -117,11 +121,14 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	l.late.some = len(missing) > 0
+	l.given = map[consent.Hash]consent.Verified{}
+	l.witness.begin(l)
 	if err := l.whole(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	l.ends.Go(l.follow)
 	l.ends.Go(l.chase)
+	l.ends.Go(l.listen)
 	l.ends.Go(l.beat)
 	if err := l.settle(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -177,8 +184,14 @@ func (l *Ledger) Failed() error {
 	return l.copy.Log().Fenced()
 }
 
-// Behind implements network.Freshness.
-func (l *Ledger) Behind() time.Duration { return l.fresh.behind(l.cfg.Now()) }
+// Behind implements network.Freshness. A copy whose peer is not to be believed is older than anything.
+func (l *Ledger) Behind() time.Duration {
+	now := l.cfg.Now()
+	if l.failed.Load() != nil {
+		return math.MaxInt64
+	}
+	return max(l.fresh.behind(now), l.witness.doubtful(now))
+}
 
 // Close implements network.Ledger. What waits is given back: Unavailable when it was not submitted yet, else Unknown.
 func (l *Ledger) Close() error {
