@@ -127,6 +127,11 @@ func outline(st consent.Reader, leaf consent.Leaf) error {
 	if (leaf.Type == "SubjectOpen") == there {
 		return consent.Errorf(consent.Conflict, "a chain begins twice, or not at all")
 	}
+	return succeeds(before, after, leaf, there)
+}
+
+// succeeds checks that a leaf's head is the one after another, or the first one when there is no other.
+func succeeds(before, after consent.Head, leaf consent.Leaf, there bool) error {
 	if after.Seq != before.Seq+1 || after.Prev != leaf.Commitment || after.RevokedThrough < before.RevokedThrough || after.Time < before.Time {
 		return consent.Errorf(consent.Conflict, "it is not the next one in its subject's chain")
 	}
