@@ -34,9 +34,11 @@ type requested struct {
 		IfNoneExist string `json:"ifNoneExist"`
 	} `json:"request"`
 
-	act interaction
-	err error   // why it is not asked for, or did not come to be
-	did changed // of a change
+	act    interaction
+	err    error   // why it is not asked for, or did not come to be
+	did    changed // of a change
+	its    []*item // of a transaction: what is decided of it
+	answer []byte  // and what a read of it comes to
 }
 
 // together answers a batch or a transaction. Each entry is an interaction of its own: in scope, permitted and answered as if it had

@@ -98,6 +98,10 @@ func TestTransaction(t *testing.T) {
 		switch r.Method + " " + r.URL.Path {
 		case "GET /Observation/a":
 			_, _ = io.WriteString(w, observation("a", ""))
+		case "GET /Observation/b":
+			_, _ = io.WriteString(w, observation("b", `,"meta":{"versionId":"2"}`))
+		case "GET /Observation/b/_history/1":
+			_, _ = io.WriteString(w, observation("b", drug))
 		case "GET /Observation/s":
 			_, _ = io.WriteString(w, observation("s", drug))
 		case "POST /":
@@ -123,14 +127,31 @@ func TestTransaction(t *testing.T) {
 		"another's":             {asked("transaction", update, "POST Observation "+observation("x", `,"subject":{"reference":"Patient/bob"}`)), http.StatusForbidden},
 		"of an entry of it":     {asked("transaction", "POST Observation "+observation("x", `,"subject":{"reference":"urn:uuid:1"}`)), http.StatusForbidden},
 		"creates a patient":     {asked("transaction", `POST Patient {"resourceType":"Patient"}`), http.StatusForbidden},
-		"reads":                 {asked("transaction", update, "GET Observation/a"), http.StatusNotImplemented},
-		"conditional":           {asked("transaction", "PUT Observation?code=x "+observation("x", "")), http.StatusNotImplemented},
-		"refers by a search":    {asked("transaction", "POST Observation "+observation("x", `,"encounter":{"reference":"Encounter?status=planned"}`)), http.StatusBadRequest},
+		"reads what it changes": {asked("transaction", update, "GET Observation/a"), http.StatusBadRequest},
+		"and its versions":      {asked("transaction", update, "GET Observation/a/_history/1"), http.StatusBadRequest},
+		"reads what is denied":  {asked("transaction", create, "GET Observation/s"), http.StatusNotFound},
+		"reads a denied version": {
+			asked("transaction", create, "GET Observation/b/_history/1"), http.StatusNotFound,
+		},
+		"reads what is not there": {asked("transaction", "GET Observation/a", "GET Observation/none", create), http.StatusNotFound},
+		"reads one thing and not another": {
+			asked("transaction", "GET Observation/a", "GET Observation/s"), http.StatusNotFound,
+		},
+		"reads, and creates a denied type": {
+			asked("transaction", "GET Observation/a", `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusForbidden,
+		},
+		"searches":           {asked("transaction", update, "GET Observation?code=x"), http.StatusNotImplemented},
+		"reads a history":    {asked("transaction", update, "GET Observation/b/_history"), http.StatusNotImplemented},
+		"reads everything":   {asked("transaction", update, "GET Patient/alice/$everything"), http.StatusNotImplemented},
+		"reads by a search":  {asked("transaction", "GET Observation/a?patient.name=x"), http.StatusBadRequest},
+		"conditional":        {asked("transaction", "PUT Observation?code=x "+observation("x", "")), http.StatusNotImplemented},
+		"refers by a search": {asked("transaction", "POST Observation "+observation("x", `,"encounter":{"reference":"Encounter?status=planned"}`)), http.StatusBadRequest},
 		"conditional create": {
 			strings.Replace(asked("transaction", create), `"method"`, `"ifNoneExist":"code=x","method"`, 1), http.StatusNotImplemented,
 		},
 	} {
-		if got := f.ask(http.MethodPost, "", c.body); got.status != c.want || sent != "" {
+		got := f.ask(http.MethodPost, "", c.body)
+		if got.status != c.want || sent != "" || strings.Contains(got.body, `"resourceType":"Observation"`) {
 			t.Errorf("%s: %d %s; sent %q", name, got.status, got.body, sent)
 		}
 	}
@@ -150,20 +171,73 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+// TestTransactionReads wants what a transaction reads to be decided with it, on record before it is made, and to be answered in its
+// place beside the changes; one that only reads asks the server for no change.
+func TestTransactionReads(t *testing.T) {
+	var f *front
+	posts, onRecord := 0, 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/fhir+json")
+		switch r.Method + " " + r.URL.Path {
+		case "GET /Observation/a":
+			_, _ = io.WriteString(w, observation("a", ""))
+		case "GET /Observation/b":
+			_, _ = io.WriteString(w, observation("b", `,"meta":{"versionId":"2"}`))
+		case "POST /":
+			posts++
+			for _, u := range f.uses() {
+				onRecord += len(u.Resources)
+			}
+			b, _ := io.ReadAll(r.Body)
+			if strings.Contains(string(b), "GET") || strings.Contains(string(b), "Observation/b") {
+				t.Errorf("sent %s", b)
+			}
+			_, _ = io.WriteString(w, `{"resourceType":"Bundle","type":"transaction-response","entry":[{"response":{"status":"200 OK","etag":"W/\"4\""}}]}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer s.Close()
+	f = newFront(t, s.URL, nil)
+	f.grant()
+	got := f.ask(http.MethodPost, "", asked("transaction", "GET Observation/b", "PUT Observation/a "+observation("a", ""), "GET Observation/b?_elements=status"))
+	want := []string{"200 OK Observation/b", "200 OK", "200 OK Observation/b"}
+	if diff := cmp.Diff(want, got.statuses()); diff != "" || got.bundle.Type != "transaction-response" || got.bundle.Entry[0].Response.ETag != `W/"2"` ||
+		got.bundle.Entry[1].Response.ETag != `W/"4"` || strings.Count(got.body, "SUBSETTED") != 1 {
+		t.Errorf("%d %s %s", got.status, diff, got.body)
+	}
+	if posts != 1 || onRecord != 4 { // what is there and what comes, and b twice, since not the same of it is wanted
+		t.Errorf("%d posts, %d resources on record before the first", posts, onRecord)
+	}
+	got = f.ask(http.MethodPost, "", asked("transaction", "GET Observation/a", "GET Observation/b"))
+	if diff := cmp.Diff([]string{"200 OK Observation/a", "200 OK Observation/b"}, got.statuses()); diff != "" || posts != 1 {
+		t.Errorf("%d posts, %s %s", posts, diff, got.body)
+	}
+	uses := f.uses()
+	if last := uses[len(uses)-1]; !cmp.Equal(last.Resources, []string{"Observation/a", "Observation/b"}) || last.Action.Code != "access" {
+		t.Errorf("on record: %+v", last)
+	}
+	f.scope = "system/Observation.u"
+	if got := f.ask(http.MethodPost, "", asked("transaction", "GET Observation/a")); got.status != http.StatusForbidden {
+		t.Errorf("out of scope: %d %s", got.status, got.body)
+	}
+}
+
 // TestDescribesItself wants what the proxy says of itself to be what it does, and to lead to its tokens.
 func TestDescribesItself(t *testing.T) {
 	h := newHostile(t)
 	f := newFront(t, h.URL+"/fhir", nil)
 	h.answers["metadata"] = `{"resourceType":"CapabilityStatement","rest":[{"mode":"server","security":{"cors":true},"interaction":[{"code":"transaction"},{"code":"history-system"}],
-	 "operation":[{"name":"graphql"}],"resource":[{"type":"Patient","interaction":[{"code":"read"},{"code":"patch"}],"operation":[{"name":"merge"}]}]}],"url":"{base}/metadata"}`
+	 "operation":[{"name":"graphql"}],"resource":[{"type":"Patient","interaction":[{"code":"read"},{"code":"patch"}],"updateCreate":true,
+	 "conditionalCreate":true,"searchParam":[{"name":"name"},{"name":"_has"},{"name":"_count"}],"operation":[{"name":"merge"}]}]}],"patchFormat":["application/json-patch+json"],"instantiates":["x"],"url":"{base}/metadata"}`
 	got := f.askWith("", http.MethodGet, "metadata", "")
-	for _, gone := range []string{"history-system", "graphql", "patch", "merge", "cors", h.URL} {
+	for _, gone := range []string{"history-system", "graphql", "patch", "merge", "cors", "conditionalCreate", `"_has"`, "instantiates", `"updateCreate":true`, h.URL} {
 		if strings.Contains(got.body, gone) {
 			t.Errorf("%s is offered in %s", gone, got.body)
 		}
 	}
 	token := f.w.Node.URL() + "/oauth2/token"
-	for _, there := range []string{`"batch"`, `"transaction"`, `"everything"`, token} {
+	for _, there := range []string{`"batch"`, `"transaction"`, `"everything"`, `"_count"`, `"updateCreate":false`, "reads by name", "Volens-Study", token} {
 		if !strings.Contains(got.body, there) {
 			t.Errorf("no %s in %s", there, got.body)
 		}

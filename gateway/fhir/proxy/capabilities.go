@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/auth/assertion"
@@ -21,6 +22,9 @@ func (x *exchange) capabilities() error {
 	}
 	c["implementation"] = map[string]any{"description": "A FHIR server behind Volens: only what patients permit", "url": x.p.base}
 	c["format"] = []string{"application/fhir+json"}
+	for _, name := range withheldClaims {
+		delete(c, name)
+	}
 	rests, _ := c["rest"].([]any) //nolint:errcheck // none
 	for _, v := range rests {
 		if rest, ok := v.(map[string]any); ok {
@@ -59,32 +63,50 @@ func (x *exchange) declared() (c map[string]any, err error) {
 // offered are the interactions with a type that are passed on.
 var offered = []string{"read", "vread", "update", "delete", "history-instance", "create", "search-type"}
 
+// withheldClaims are of a CapabilityStatement what the proxy does not keep of a server's promises.
+var withheldClaims = []string{"patchFormat", "messaging", "document", "instantiates", "imports"}
+
+// prune takes out of what a server says of its REST interface what the proxy does not pass on.
 func prune(rest map[string]any) {
 	whole, _ := rest["interaction"].([]any) //nolint:errcheck // none
-	rest["interaction"] = []any{map[string]any{"code": "batch"}}
+	together := []any{map[string]any{"code": "batch", "documentation": "At most 100 entries, each as if it came alone"}}
 	if slices.ContainsFunc(whole, func(v any) bool { return codeOf(v) == "transaction" }) {
-		rest["interaction"] = []any{map[string]any{"code": "batch"}, map[string]any{"code": "transaction"}}
+		together = append(together, map[string]any{
+			"code": "transaction", "documentation": "At most 100 entries: changes, and reads by name of what is not changed, all or none. No searches, no conditions",
+		})
 	}
+	rest["interaction"] = together
 	for _, name := range []string{"operation", "compartment", "searchParam"} {
 		delete(rest, name)
 	}
 	resources, _ := rest["resource"].([]any) //nolint:errcheck // none
 	for _, v := range resources {
-		r, ok := v.(map[string]any)
-		if !ok {
-			continue
+		if r, ok := v.(map[string]any); ok {
+			pruneType(r)
 		}
-		delete(r, "operation")
-		for _, name := range []string{"conditionalCreate", "conditionalUpdate", "conditionalDelete", "conditionalRead"} {
-			delete(r, name)
-		}
-		interactions, _ := r["interaction"].([]any) //nolint:errcheck // none
-		r["interaction"] = slices.DeleteFunc(interactions, func(v any) bool {
-			return !slices.Contains(offered, codeOf(v))
+	}
+}
+
+// pruneType is prune for a type: no conditions, no operations but one, nothing created under a name that a client chose, and no
+// parameter that is refused.
+func pruneType(r map[string]any) {
+	for _, name := range []string{"operation", "conditionalCreate", "conditionalUpdate", "conditionalDelete", "conditionalRead", "conditionalPatch", "referencePolicy"} {
+		delete(r, name)
+	}
+	r["updateCreate"] = false
+	interactions, _ := r["interaction"].([]any) //nolint:errcheck // none
+	r["interaction"] = slices.DeleteFunc(interactions, func(v any) bool {
+		return !slices.Contains(offered, codeOf(v))
+	})
+	if params, ok := r["searchParam"].([]any); ok {
+		r["searchParam"] = slices.DeleteFunc(params, func(v any) bool {
+			m, _ := v.(map[string]any) //nolint:errcheck // none
+			name := text(m["name"])
+			return strings.HasPrefix(name, "_") && !slices.Contains(general, name) && !slices.Contains(own, name)
 		})
-		if text(r["type"]) == "Patient" {
-			r["operation"] = []any{map[string]any{"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}}
-		}
+	}
+	if text(r["type"]) == "Patient" {
+		r["operation"] = []any{map[string]any{"name": "everything", "definition": "http://hl7.org/fhir/OperationDefinition/Patient-everything"}}
 	}
 }
 
@@ -103,7 +125,7 @@ func (p *Proxy) security() map[string]any {
 			"url":       "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
 			"extension": []any{map[string]any{"url": "token", "valueUri": p.cfg.Issuer + api.PathToken}},
 		}},
-		"description": "SMART Backend Services at the node behind this proxy, and the header " + PurposeHeader + " with every request.",
+		"description": "SMART Backend Services at the node behind this proxy, the header " + PurposeHeader + " with every request, and " + StudyHeader + " for studies.",
 	}
 }
 

@@ -9,56 +9,114 @@ import (
 	"strings"
 )
 
-// transaction has the server make changes all or none. They are decided before it hears of any, creating and changing each once, and
-// when one is not permitted, none is. Reads stand in a batch: what a transaction reads would be known only when it is done.
+// transaction has the server make changes all or none. They are decided before it hears of any, and so is what is read: creating,
+// changing and reading each once. When one thing is not permitted, none is done and nothing is told.
+//
+// FHIR has reads come after changes. Here they are made before, since what is not permitted must be known before anything is done
+// that cannot be undone; so a transaction reads by name, and nothing that it changes: then both orders read the same. Searches stand
+// in a batch.
 func (x *exchange) transaction(entries []*requested) error {
-	collected, corrected := &window{}, &window{}
-	defer collected.done()
-	defer corrected.done()
+	if err := inOrder(entries); err != nil {
+		return err
+	}
+	order := []string{"correct", "collect", "access"} // reads last: what is on record as read has nothing after it that could be refused
+	windows := map[string]*window{}
+	for _, action := range order {
+		w := &window{}
+		defer w.done()
+		windows[action] = w
+	}
 	for _, e := range entries {
-		w := corrected
-		if e.act.kind == create {
-			w = collected
-		}
-		if err := x.gather(e, w); err != nil {
+		if err := x.gather(e, windows[e.act.action()]); err != nil {
 			return err
 		}
 	}
-	if err := x.decide(corrected, "correct"); err != nil {
+	for _, action := range order {
+		if err := x.permit(windows[action], action); err != nil {
+			return err
+		}
+	}
+	if err := x.released(entries); err != nil {
 		return err
 	}
-	if !flow(corrected.items) {
-		return errAbsent
-	}
-	if err := x.decide(collected, "collect"); err != nil {
-		return err
-	}
-	if !flow(collected.items) {
-		return errDenied
-	}
-	if collected.cutOff() || corrected.cutOff() {
-		return errOvertake
+	for _, w := range windows {
+		if w.cutOff() {
+			return errOvertake
+		}
 	}
 	return x.commit(entries)
 }
 
-// gather adds what a change of a transaction is decided on to a window.
+// permit decides a window of a transaction. All of it has to be permitted; what may not be read or changed is as if it were not there.
+func (x *exchange) permit(w *window, action string) error {
+	err := x.decide(w, action)
+	switch {
+	case err != nil || flow(w.items):
+		return err
+	case action == "collect":
+		return errDenied
+	}
+	return errAbsent
+}
+
+// gather adds what an entry of a transaction is decided on to a window.
 func (x *exchange) gather(e *requested, w *window) error {
 	x.act = e.act
-	switch {
-	case e.err != nil:
-		return e.err
-	case e.act.action() == "access":
-		return errUnsupported
+	what := x.changing
+	if e.act.action() == "access" {
+		what = x.read
 	}
-	its, err := x.changing()
+	var err error
+	e.its, err = what()
 	if err != nil {
 		return err
 	}
-	if !w.fits(its...) {
+	if !w.fits(e.its...) {
 		return bad("the transaction has too many resources")
 	}
-	w.add(its...)
+	w.add(e.its...)
+	return nil
+}
+
+// inOrder reports whether entries can be those of a transaction: each is in order, searches stand elsewhere, and nothing is read that
+// is changed.
+func inOrder(entries []*requested) error {
+	changed := map[string]bool{}
+	for _, e := range entries {
+		switch {
+		case e.err != nil:
+			return e.err
+		case e.act.action() == "correct":
+			changed[e.act.typ+"/"+e.act.id] = true
+		case e.act.action() == "access" && e.act.kind != readOne && e.act.kind != readVersion:
+			return errUnsupported
+		}
+	}
+	for _, e := range entries {
+		if e.act.action() == "access" && changed[e.act.typ+"/"+e.act.id] {
+			return bad("a transaction reads nothing here that it changes")
+		}
+	}
+	return nil
+}
+
+// released makes the answers to the reads of a transaction. A type that the purpose needs nothing of is as if it were not there.
+func (x *exchange) released(entries []*requested) error {
+	for _, e := range entries {
+		if e.act.action() != "access" {
+			continue
+		}
+		it := e.its[0]
+		resource, needed, err := x.release(it)
+		if err != nil {
+			return err
+		}
+		if !needed {
+			return errAbsent
+		}
+		it.entry.Response.Status, it.entry.Response.ETag = "200 OK", it.etag()
+		e.answer = appendEntry(nil, x.p.base, it.typ+"/"+it.id, &it.entry, resource)
+	}
 	return nil
 }
 
@@ -78,10 +136,14 @@ type sentEntry struct {
 	} `json:"request"`
 }
 
-// commit sends what was decided, written anew from what was read, and passes on what became of it.
+// commit sends the changes that were decided, written anew from what was read, and answers with what became of them and with what
+// was read.
 func (x *exchange) commit(entries []*requested) error {
 	b := sentBundle{ResourceType: "Bundle", Type: "transaction"}
 	for _, e := range entries {
+		if e.act.action() == "access" {
+			continue
+		}
 		s := sentEntry{Resource: json.RawMessage(e.act.body)}
 		if strings.HasPrefix(e.FullURL, "urn:uuid:") { // any other could stand for a resource that is there
 			s.FullURL = e.FullURL
@@ -89,42 +151,62 @@ func (x *exchange) commit(entries []*requested) error {
 		s.Request.Method, s.Request.URL, s.Request.IfMatch = e.act.method(), e.act.path, e.act.match
 		b.Entry = append(b.Entry, s)
 	}
+	x.act = interaction{kind: batch}
+	var done [][]byte
+	if len(b.Entry) > 0 || len(entries) == 0 {
+		var err error
+		if done, err = x.sendAll(b); err != nil {
+			return err
+		}
+	}
+	return x.committed(entries, done)
+}
+
+// sendAll has the server make changes, and says of each what became of it.
+func (x *exchange) sendAll(b sentBundle) ([][]byte, error) {
 	body, err := json.Marshal(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	x.act = interaction{kind: batch}
 	res, err := x.send(http.MethodPost, "", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close() //nolint:errcheck // only read
 	if err := refusedChange(res.StatusCode); err != nil {
-		return err
+		return nil, err
 	}
-	return x.committed(res.Body, entries)
-}
-
-// committed passes on a transaction's answer, without resources.
-func (x *exchange) committed(body io.Reader, entries []*requested) error {
 	var answers struct {
 		ResourceType string      `json:"resourceType"`
 		Entry        []responded `json:"entry"`
 	}
-	if err := json.NewDecoder(io.LimitReader(body, maxEntry)).Decode(&answers); err != nil || len(answers.Entry) != len(entries) {
-		return errUpstream
+	if err := json.NewDecoder(io.LimitReader(res.Body, maxEntry)).Decode(&answers); err != nil || len(answers.Entry) != len(b.Entry) {
+		return nil, errUpstream
 	}
-	out := appendMember([]byte(`{"resourceType":"Bundle",`), "type", "transaction-response")
-	for i, r := range answers.Entry {
+	var done [][]byte
+	for _, r := range answers.Entry {
 		if code, _, _ := strings.Cut(r.Response.Status, " "); !digits(code) {
-			return errUpstream
+			return nil, errUpstream
 		}
 		r.Response.Outcome, r.Response.Location = nil, x.p.location(r.Response.Location)
+		done = append(done, encoded(r))
+	}
+	return done, nil
+}
+
+// committed answers a transaction, in the order of its entries: changes without resources.
+func (x *exchange) committed(entries []*requested, done [][]byte) error {
+	out := appendMember([]byte(`{"resourceType":"Bundle",`), "type", "transaction-response")
+	for i, e := range entries {
+		said := e.answer
+		if e.act.action() != "access" {
+			said, done = done[0], done[1:]
+		}
 		before := `,"entry":[`
 		if i > 0 {
 			before = ","
 		}
-		out = append(append(out, before...), encoded(r)...)
+		out = append(append(out, before...), said...)
 	}
 	if len(entries) > 0 {
 		out = append(out, ']')
