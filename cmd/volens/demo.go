@@ -17,7 +17,7 @@ import (
 
 func demoCommand(env cli.Env) *cobra.Command {
 	var once, asJSON bool
-	var ledger, profile string
+	var ledger, profile, studies string
 	var trust []string
 	cfg := demo.Config{Version: env.Version}
 	c := &cobra.Command{
@@ -32,6 +32,9 @@ again), prints each step with its evidence, and ends with 0 if every step came o
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
 			if cfg.Trust, err = trustList(trust); err != nil {
+				return err
+			}
+			if cfg.Studies, err = studyRules(studies); err != nil {
 				return err
 			}
 			if cfg.Fabric, err = demoFabric(c.Context(), &cfg, ledger, profile); err != nil {
@@ -52,6 +55,7 @@ again), prints each step with its evidence, and ends with 0 if every step came o
 	f.StringVar(&cfg.Listen, "listen", "", "address to listen on (default 127.0.0.1:8080; with --once a free port)")
 	f.StringVar(&cfg.Origin, "origin", "", "scheme://host[:port] as clients see it (default http://localhost and the port)")
 	f.StringArrayVar(&trust, "trust", nil, trustUsage)
+	f.StringVar(&studies, "research", "", researchUsage)
 	f.DurationVar(&cfg.RecoveryDelay, "recovery-delay", 72*time.Hour, "how long an old key can stop a recovery, in a new world")
 	f.StringVar(&cfg.Debug, "debug", "", "loopback address for metrics and profiles (default none)")
 	return c

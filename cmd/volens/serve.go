@@ -72,7 +72,7 @@ there while the node goes on serving.`,
 	f.StringVar(&s.algorithm, "algorithm", "", "how several consents combine: deny-overrides or most-recent (default deny-overrides)")
 	f.StringVar(&s.implicit, "implicit", "", "policy for subjects without any consent (default deny)")
 	f.StringVar(&s.needs, "purposes", "", "file of what purposes need of records (default policies/minimise/purposes.json)")
-	f.StringVar(&s.studies, "research", "", "file of issuers whose GA4GH visas are believed, visas that purposes demand, and diseases (default none)")
+	f.StringVar(&s.studies, "research", "", researchUsage)
 	f.StringVar(&s.fhir, "fhir-version", string(minimise.R4), "release of the custodian's records: R4 or R5")
 	f.Int64Var(&s.cfg.FreeReserve, "free", 0, "bytes of disk kept free for revocations; -1 for none (default 1 GiB)")
 	f.StringVar(&s.cfg.Jurisdiction, "jurisdiction", "", "ISO 3166 code of the law under which the custodian keeps its records; receipts name it")
@@ -186,6 +186,8 @@ func minimal(path, release string) (table *minimise.Table, v minimise.Version, e
 	table, err = minimise.ParseTable(b)
 	return table, v, err
 }
+
+const researchUsage = "file of issuers whose GA4GH visas are believed, visas that purposes demand, and diseases (default none)"
 
 // studyRules reads what is believed and demanded of studies.
 func studyRules(path string) (*study.Rules, error) {

@@ -25,6 +25,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/client"
 	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/policies/minimise"
+	"github.com/volens-ledger/volens/policies/study"
 	"github.com/volens-ledger/volens/wallet/cli"
 )
 
@@ -72,7 +73,8 @@ type Config struct {
 	Log      *slog.Logger
 	// RecoveryDelay is how long an old key can stop a recovery, in a world that is made new; 0 means three days.
 	RecoveryDelay time.Duration
-	Trust         []byte // whose health certificates the app believes (document.TrustList)
+	Trust         []byte       // whose health certificates the app believes (document.TrustList)
+	Studies       *study.Rules // as of node.Config
 }
 
 // World is the running demo.
@@ -136,7 +138,7 @@ func (w *World) start(ctx context.Context) (err error) {
 	}
 	w.Node, err = node.Start(ctx, node.Config{
 		Evaluation: 2 * time.Second, // a demo tells its story on a busy laptop too
-		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, Needs: needs, SignIns: signIns,
+		Paths:      cfg.Paths(), Listen: cfg.Listen, Origin: cfg.Origin, Debug: cfg.Debug, Fabric: cfg.Fabric, Store: demodata.Store{}, Needs: needs, Studies: cfg.Studies, SignIns: signIns,
 		FreeReserve: freeReserve, Trust: cfg.Trust, Jurisdiction: "GB", Version: cfg.Version, Progress: cfg.Progress, Log: cfg.Log,
 	})
 	return err

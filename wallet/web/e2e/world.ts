@@ -24,9 +24,9 @@ export interface Running {
 }
 
 /** Starts the real binary on the embedded ledger, with a world in a folder: a new one, or the one that is there. */
-export async function launch(dir: string, listen = "127.0.0.1:0"): Promise<Running> {
+export async function launch(dir: string, listen = "127.0.0.1:0", ...more: string[]): Promise<Running> {
   const issuer = resolve(import.meta.dirname, "../../document/testdata/smart-health-cards/issuer-jwks.json"); // of the specification's examples
-  const child = spawn(binary, ["demo", "--json", "--listen", listen, "--recovery-delay", "1s", "--trust", issuer, "--dir", dir], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["demo", "--json", "--listen", listen, "--recovery-delay", "1s", "--trust", issuer, "--dir", dir, ...more], { stdio: ["ignore", "pipe", "inherit"] });
   const said = await firstLine(child);
   const stop = async (): Promise<void> => {
     const gone = new Promise((done) => child.once("exit", done));

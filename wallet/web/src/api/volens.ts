@@ -2,12 +2,14 @@
  * What the views can ask for. Everything here happens in the worker that holds the keys (src/worker): the page never has a
  * key, a phrase (but while it shows it) or a token. Every promise rejects with a VolensError.
  */
-import type { Address, Consent, Entry, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
-import type {
-  Access, AccessRequest, Asked, AskedFor, AuditFilter, AuditUse, AuditUses, ConsentEntry, ConsentRequest, Enrolled, LedgerInfo, Me, Preview, Replay, SharedDocument, Subject, SubjectQuery,
-} from "./wire.ts";
-import type { AnchorProof } from "../core/anchor.ts";
+import type { Address, Consent, Handle, Hash, Member, MemberID, Message, Millis, Receipt, Scope, Uint64 } from "../core/types.ts";
 import type { Certificate } from "../papers/certificate.ts";
+import type { Organisation } from "./organisation.ts";
+import type { Uses } from "./uses.ts";
+import type { Access, Asked, ConsentEntry, LedgerInfo, Me, Preview, SharedDocument } from "./wire.ts";
+
+export type * from "./organisation.ts";
+export type * from "./uses.ts";
 
 /** What went wrong, for the views to put into words: translate by code, never show detail alone. */
 export type ErrorCode =
@@ -326,126 +328,6 @@ export interface Wallet {
   /** members whose records the authorities of the ledger signed, checked here. */
   members(): Promise<Member[]>;
   ledger(): Promise<LedgerInfo>;
-}
-
-/** proved: in the signed checkpoint and in the chain. failed: something contradicts. */
-export type ProofState = "proved" | "failed";
-
-export interface UseEntry extends Entry {
-  state: ProofState;
-  /** When failed: which claim does not hold (English). */
-  why?: string;
-  /** Name of the requester that the authorities signed. */
-  requesterName?: string;
-}
-
-export interface UsesView {
-  /** Newest first. */
-  entries: UseEntry[];
-  /** All of it: every entry, that none is missing, the checkpoint's signature, and that the log still holds what was seen before. */
-  state: ProofState;
-  why?: string;
-  /** Whether what failed is history itself: then the person is told that the log shows another one than before. */
-  alarm?: "fork" | "rollback" | "proof";
-  total: Uint64;
-  checkpoint: { origin: string; size: Uint64; root: Hash; note: string };
-  before: { size: Uint64; useSeq: Uint64 };
-  /** The ledger, which holds the consents; when it fails, state fails. Absent where it could not be checked. */
-  ledger?: LedgerView;
-  /** What the ledger says of the log, to all alike; when it fails, state and every entry fail. Absent where it could not be checked. */
-  anchor?: AnchorView;
-}
-
-/** What this device proved of the log's newest anchor on the ledger: that the list is of the same history. */
-export interface AnchorView {
-  state: ProofState;
-  why?: string;
-  /** fork: others are shown another history. rollback: an anchor that was there is hidden. */
-  alarm?: "fork" | "rollback" | "proof";
-  /** How many of the log's uses it holds fast; "0" where the log is not anchored yet. */
-  size: Uint64;
-  time: Millis;
-  /** What the gateway showed, as evidence: beside the list's signed checkpoint it proves two histories to anybody. */
-  shown?: AnchorProof;
-}
-
-/** What this device proved of the ledger: its newest checkpoint, and that it holds the one seen before. */
-export interface LedgerView {
-  state: ProofState;
-  why?: string;
-  alarm?: "fork" | "rollback" | "proof";
-  size: Uint64;
-  before: Uint64;
-}
-
-export interface Uses {
-  /** sync fetches every use of the handle, checks all, and remembers the checkpoint. A failed proof is a view with state "failed", not an error. */
-  sync(handle: Handle): Promise<UsesView>;
-  /** last is what the last sync since unlocking showed; works offline. */
-  last(handle: Handle): Promise<UsesView | undefined>;
-  /** verifyFile checks an exported statement (uses.json) again, offline. */
-  verifyFile(handle: Handle, json: string): Promise<UsesView>;
-  /** The gateway's own exports; that they left is put on record. */
-  exportCsv(handle: Handle): Promise<string>;
-  exportJson(handle: Handle): Promise<string>;
-  exportFhir(handle: Handle): Promise<string>;
-}
-
-/** A subject, and the text (an invitation without a code) that says where her record stands: who brings it back asks for it. */
-export type Found = Subject & { place: string };
-
-/** What a person of an organisation does. The key is one that vault.importKey took. */
-export interface Organisation {
-  /** Keys in the vault. */
-  keys(): Promise<{ address: Address; member?: MemberID; name?: string; roles: string[] }[]>;
-  /** signIn signs in with a key; roles come from the ledger. */
-  signIn(address: Address): Promise<{ member?: MemberID; name?: string; roles: string[] }>;
-  signOut(): Promise<void>;
-  forgetKey(address: Address): Promise<void>;
-
-  access(request: AccessRequest): Promise<Access>;
-  fetch(request: AccessRequest): Promise<Access>;
-  ask(request: Omit<ConsentRequest, "consent"> & { consent: Consent }): Promise<Asked>;
-  /** askedFor lists the organisation's own requests for consent, newest first, and what came of each. before is the last page's next. */
-  askedFor(before: Uint64): Promise<AskedFor>;
-
-  openSubject(localId: string, days?: number): Promise<{ enrolled: Enrolled; invitation: string }>;
-  newCode(query: SubjectQuery): Promise<{ enrolled: Enrolled; invitation: string }>;
-  findSubject(query: SubjectQuery): Promise<Found>;
-  pseudonym(query: SubjectQuery, member: MemberID): Promise<string>;
-  attest(query: SubjectQuery, consent: Consent, evidence: Hash): Promise<ConsentEntry>;
-  /** importConsents enters the FHIR Consents (R4 or R5) of a file: one, a list, a Bundle, or one a line. "malformed" when there is none. */
-  importConsents(text: string): Promise<Imported>;
-  erase(query: SubjectQuery, reason: "request" | "retention" | "court"): Promise<{ pending: number }>;
-
-  auditUses(filter: AuditFilter): Promise<AuditUses>;
-  replay(index: Uint64, why: string): Promise<Replay>;
-  /** checkpoint fetches the newest checkpoint of a log, checks its signature with the pinned key, and proves from tiles that it holds the last one seen here. */
-  checkpoint(log: "ledger" | "uses"): Promise<CheckpointView>;
-  /** evidence is a file for "volens verify": the uses and replays, with both logs whole, which are checked here first. "too-large" when that is no file any more. */
-  evidence(uses: AuditUse[], replays: Replay[]): Promise<string>;
-}
-
-/** What became of the consents of a file. */
-export interface Imported {
-  entered: number;
-  /** In force already, and not entered twice. */
-  there: number;
-  refused: { n: number; why: string }[];
-  /** Of which something is not kept. */
-  partly: number;
-}
-
-export interface CheckpointView {
-  log: "ledger" | "uses";
-  origin: string;
-  size: Uint64;
-  root: Hash;
-  note: string;
-  state: ProofState;
-  why?: string;
-  /** The one seen before; size "0" for none. */
-  before: { size: Uint64; root: Hash };
 }
 
 export type VolensEvent =

@@ -119,6 +119,10 @@ export interface AccessRequest {
   categories?: Coding[];
   resourceTypes?: Coding[];
   resources?: Resource[];
+  /** What the study is and keeps to: shorthands of DUO and diseases (MONDO:0005148), as the member asserts. */
+  study?: string[];
+  /** The researcher's GA4GH passport, or its visas with spaces between. */
+  passport?: string;
   emergency?: string;
   requestId?: string;
 }
@@ -146,6 +150,8 @@ export interface ResourceDecision {
   id: string;
   decision: "permit" | "deny";
   consentDecision: string;
+  /** Its top-level elements that do not flow. */
+  masked?: string[];
   [member: string]: unknown;
 }
 

@@ -17,6 +17,8 @@ export interface Say {
   any: (code: string) => string;
   /** The exact text of a consent: it is what the person reads, and its SHA-256 is what is signed. */
   words: (consent: Consent, names: (id: string) => string, record: { custodianName: string; delegation?: unknown }) => string;
+  /** What a study is or keeps to, by a shorthand of DUO or the name of an illness. */
+  study: (term: string) => string;
   sentence: (decision: string, code: string, purpose: string) => string;
 }
 
@@ -27,12 +29,14 @@ export function sayFor(t: TFunction, f: Format): Say {
   const look = (group: string, code: string): string => known(group, code) || t(`${group}.other`, { code });
   const purpose = (code: string) => look("purpose", code);
   const data = (code: string) => look("data", code);
+  const study = (term: string) => known("study.term", term) || (term.startsWith("DUO:") || !term.includes(":") ? term : t("study.illness", { code: term }));
   const closed = (code: string) => known("label", code) || known("data", code) || t("label.other", { code });
   return {
     purpose,
     data,
     action: (code) => look("action", code),
     closed,
+    study,
     any: (code) => groups.map((g) => known(g, code)).find((w) => w !== "") ?? code,
     words: (consent, names, { custodianName: custodian, delegation }) => {
       const p = plainOf(consent);
@@ -41,6 +45,8 @@ export function sayFor(t: TFunction, f: Format): Say {
       lines.push(p.purposes.length > 0 ? t("words.purpose", { purposes: f.list(p.purposes.map(purpose)) }) : t("words.anyPurpose"));
       lines.push(p.types.length > 0 ? t("words.some", { data: f.list(p.types.map(data)) }) : t("words.all"));
       if (p.except.length > 0) lines.push(t("words.except", { data: f.list(p.except.map(closed)) }));
+      if (p.uses.terms.length > 0) lines.push(t("study.words", { uses: f.list(p.uses.terms.map(study)) }));
+      if (p.uses.visas.length > 0) lines.push(t("study.wordsVisas", { visas: f.list(p.uses.visas) }));
       lines.push(p.until === null ? t("words.noEnd") : t("words.until", { date: f.date(p.until - 1) }));
       lines.push(t("words.stop"));
       if (delegation !== undefined) lines.unshift(t("words.acting"));

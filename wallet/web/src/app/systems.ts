@@ -1,5 +1,6 @@
 import type { ConsentEntry } from '../api/wire.ts';
 import type { Coding, Consent, Millis, Period, Provision } from '../core/types.ts';
+import { type DataUses, policiesOf, usesOf } from './study.ts';
 
 /** The code systems that the app writes, by HL7's names. */
 export const systems = {
@@ -41,6 +42,7 @@ export interface Choice {
   from: number;
   until: number; // exclusive
   locale: string;
+  uses?: DataUses; // none: any study
 }
 
 /** termsOf is the consent that a choice stands for: one rule that permits, and one below it that keeps private data closed. */
@@ -62,7 +64,7 @@ export function termsOf(c: Choice): Consent {
     controllers: [],
     period: { start: String(c.from), end: String(c.until) },
     provisions: c.keepPrivate ? [root, closed] : [root],
-    policies: [],
+    policies: policiesOf(c.uses ?? { terms: [], visas: [] }),
     textHash: '0'.repeat(64),
     locale: c.locale,
     maxUses: '0',
@@ -98,13 +100,14 @@ export interface Plain {
   except: string[]; // labels and types that stay closed
   until: number | null;
   from: number | null;
+  uses: DataUses; // the studies that it is for
   whole: boolean; // false: the consent says more than this
 }
 
 /** plainOf reads a consent into what can be said plainly, and says whether that is all of it. */
 export function plainOf(t: Consent): Plain {
   const [root, ...rest] = t.provisions;
-  const base = { from: timeOf(t.period.start), until: timeOf(t.period.end) };
+  const base = { from: timeOf(t.period.start), until: timeOf(t.period.end), uses: usesOf(t) };
   if (root === undefined) {
     return { permits: false, members: [], others: [], anyone: true, purposes: [], types: [], except: [], whole: true, ...base };
   }

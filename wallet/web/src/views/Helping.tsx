@@ -80,22 +80,30 @@ function Offer({ onShow }: { onShow: (p: HelpedPerson) => void }) {
           spellCheck={false}
           value={number}
         />
-        <TextInput
-          autoComplete="off"
-          error={of("their-name")}
-          hint={t("helping.nameHint")}
-          id="their-name"
-          label={t("helping.name")}
-          name="their-name"
-          onChange={(e) => setName(e.currentTarget.value)}
-          value={name}
-        />
+        <TheirName error={of("their-name")} id="their-name" onValue={setName} value={name} />
         <Button disabled={work.busy} type="submit">
           {t("helping.show")}
         </Button>
       </form>
       {known.data !== undefined && known.data.length > 0 && <Known people={known.data} onShow={onShow} />}
     </Box>
+  );
+}
+
+/** TheirName is what the person calls somebody whom she helps. */
+function TheirName({ id, value, error, onValue }: { id: string; value: string; error: string | undefined; onValue: (name: string) => void }) {
+  const { t } = useTranslation();
+  return (
+    <TextInput
+      autoComplete="off"
+      {...(error === undefined ? {} : { error })}
+      hint={t("helping.nameHint")}
+      id={id}
+      label={t("helping.name")}
+      name={id}
+      onChange={(e) => onValue(e.currentTarget.value)}
+      value={value}
+    />
   );
 }
 
@@ -185,16 +193,7 @@ function Act({ onDone }: { onDone: (name: string) => void }) {
         }}
       >
         <TextOrFile error={of("act-file")} id="act-file" label={t("helping.file")} onValue={setFile} value={file} />
-        <TextInput
-          autoComplete="off"
-          error={of("act-name")}
-          hint={t("helping.nameHint")}
-          id="act-name"
-          label={t("helping.name")}
-          name="act-name"
-          onChange={(e) => setName(e.currentTarget.value)}
-          value={name}
-        />
+        <TheirName error={of("act-name")} id="act-name" onValue={setName} value={name} />
         <Button disabled={work.busy} type="submit">
           {t("helping.start")}
         </Button>

@@ -2,9 +2,9 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Button, Textarea } from "nhsuk-react-components";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useLocation } from "wouter";
 
 import type { RecoveryState } from "../api/volens.ts";
+import { DoneAfresh } from "../app/Done";
 import { TextOrFile } from "../app/give";
 import { useNow } from "../app/now";
 import { Box, Code, Fault, Problems, Rows, save, Title, Wait } from "../app/parts";
@@ -215,30 +215,10 @@ function Waiting({ deadline, onFinish }: { deadline: number; onFinish: () => voi
 
 function Finish({ state: r, onCancel }: { state: RecoveryState; onCancel: () => void }) {
   const { t } = useTranslation();
-  const { look } = useDevice();
   const queries = useQueryClient();
-  const [, go] = useLocation();
   const [place, setPlace] = useState("");
   const [done, setDone] = useState(false);
-  if (done) {
-    return (
-      <>
-        <Title>{t("recover.done")}</Title>
-        <Box mood="good">
-          <p>✓ {t("recover.doneWhat")}</p>
-        </Box>
-        <Button
-          onClick={async () => {
-            go("/");
-            await look();
-          }}
-          type="button"
-        >
-          {t("app.continue")}
-        </Button>
-      </>
-    );
-  }
+  if (done) return <DoneAfresh title={t("recover.done")}>{t("recover.doneWhat")}</DoneAfresh>;
   const newer = given(place);
   return (
     <>

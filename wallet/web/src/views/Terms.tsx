@@ -34,6 +34,8 @@ export function Terms({ consent, used }: { consent: Consent; used?: string }) {
           [t("consent.purpose"), p.purposes.length === 0 ? t("consent.anyPurpose") : f.list(p.purposes.map(say.purpose))],
           [t("consent.what"), p.types.length === 0 ? t("consent.everything") : f.list(p.types.map(say.data))],
           p.except.length > 0 && [t("consent.except"), f.list(p.except.map(say.closed))],
+          p.uses.terms.length > 0 && [t("study.only"), f.list(p.uses.terms.map(say.study))],
+          p.uses.visas.length > 0 && [t("study.visas"), f.list(p.uses.visas)],
           [t("consent.until"), p.until === null ? t("consent.noEnd") : f.date(p.until - 1)],
           limited && [t("consent.limit"), t("consent.usesLeft", { count: Number(consent.maxUses), used: Number(used ?? "0") })],
           consent.eraseBy !== "0" && [t("consent.eraseBy"), f.date(Number(consent.eraseBy) - 1)],

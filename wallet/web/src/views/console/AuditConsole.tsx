@@ -10,7 +10,7 @@ import { useMembers, useNames, useVolens } from "../../app/wallet";
 import { useFormat } from "../../i18n/format";
 import { Bars } from "../UseChart";
 import { Desk } from "./Desk";
-import { PurposeSelect, useTask } from "./parts";
+import { PurposeSelect, useStaffPurpose, useTask } from "./parts";
 
 /** AuditConsole checks the history without having to trust who keeps it. Its own looks are on record, too. */
 export default function AuditConsole() {
@@ -208,6 +208,7 @@ function Row({ row: r }: { row: AuditUse }) {
   const f = useFormat();
   const names = useNames();
   const say = useSayings();
+  const purpose = useStaffPurpose();
   const { organisation } = useVolens();
   const replay = useTask<Replay>();
   const permit = r.decision === "permit";
@@ -225,7 +226,7 @@ function Row({ row: r }: { row: AuditUse }) {
         </span>
       </div>
       <p>
-        {r.purpose !== undefined && r.purpose.code !== "" && <>{say.purpose(r.purpose.code)} · </>}
+        {r.purpose !== undefined && r.purpose.code !== "" && <>{purpose(r.purpose.code)} · </>}
         {(r.resourceTypes ?? []).length > 0 && <>{f.list((r.resourceTypes ?? []).map(say.data))} · </>}
         {t("desk.subjectShort")} <Code>{`${r.subject.slice(0, 12)}…`}</Code>
       </p>

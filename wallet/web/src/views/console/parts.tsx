@@ -8,16 +8,23 @@ import { useSayings } from "../../app/say";
 /** The purposes that a console offers, by v3-ActReason. */
 export const purposes = ["TREAT", "ETREAT", "BTG", "HRESCH", "CLINTRCH", "BIORCH", "PUBHLTH", "HPAYMT", "HQUALIMP", "MLTRAINING"] as const;
 
-export function PurposeSelect({ value, onValue, all }: { value: string; onValue: (code: string) => void; all?: boolean }) {
+/** useStaffPurpose says a purpose to somebody who is not the patient. */
+export function useStaffPurpose(): (code: string) => string {
   const { t } = useTranslation();
   const say = useSayings();
+  return (code) => (code === "TREAT" ? t("desk.care") : say.purpose(code));
+}
+
+export function PurposeSelect({ value, onValue, all }: { value: string; onValue: (code: string) => void; all?: boolean }) {
+  const { t } = useTranslation();
+  const purpose = useStaffPurpose();
   const id = useId();
   return (
     <Select id={id} label={t("uses.purpose")} onChange={(e) => onValue(e.currentTarget.value)} value={value}>
       {all === true && <Select.Option value="">{t("uses.all")}</Select.Option>}
       {purposes.map((code) => (
         <Select.Option key={code} value={code}>
-          {`${say.purpose(code)} (${code})`}
+          {`${purpose(code)} (${code})`}
         </Select.Option>
       ))}
     </Select>
