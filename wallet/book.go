@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
@@ -33,6 +34,7 @@ type Ledger struct {
 	Genesis consent.Hash `json:"genesis"` // commitment of the Init message; the id itself
 	Name    string       `json:"name"`
 	Log     Log          `json:"log"`
+	Copies  []string     `json:"copies,omitempty"` // keys of other organisations' copies of the log, see PinCopy
 }
 
 // Log is a pinned append-only log and the last state of it that this wallet has verified.
@@ -105,6 +107,17 @@ func (b *Book) Pin(l Ledger) error {
 	b.Ledgers = append(b.Ledgers, l)
 	return nil
 }
+
+// PinCopy remembers the key of another organisation's copy of the ledger: of the one tree that all of them have, its gateway
+// signs checkpoints of its own, and receipts hold by them from then on. It is the person's decision whom she believes so.
+func (l *Ledger) PinCopy(key string) {
+	if !l.Pinned(key) {
+		l.Copies = append(l.Copies, key)
+	}
+}
+
+// Pinned reports whether receipts by a log key hold.
+func (l *Ledger) Pinned(key string) bool { return key == l.Log.Key || slices.Contains(l.Copies, key) }
 
 // Subject returns the entry of a handle.
 func (b *Book) Subject(handle consent.SubjectID) (*Subject, bool) {

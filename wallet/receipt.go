@@ -18,7 +18,7 @@ import (
 var ErrReceipt = errors.New("the receipt does not prove that the message is on the ledger")
 
 // CheckReceipt checks offline that m is on the pinned ledger: that the receipt's leaf commits to m, that the leaf is in the
-// tree of the receipt's checkpoint, and that the pinned key signed that checkpoint. It returns the leaf, whose public writes
+// tree of the receipt's checkpoint, and that a pinned key signed that checkpoint. It returns the leaf, whose public writes
 // are thereby proved too (see HeadIn), and the checkpoint. A checkpoint with another root at a size that the wallet has
 // verified is ErrFork. Pass the zero message for a receipt whose message is not at hand.
 func CheckReceipt(pinned Ledger, m consent.Message, r network.Receipt) (consent.Leaf, Checkpoint, error) {
@@ -60,11 +60,15 @@ func leafOf(m consent.Message, r network.Receipt) (consent.Leaf, error) {
 
 // openCheckpoint checks a signed checkpoint (C2SP tlog-checkpoint) of the ledger.
 func openCheckpoint(pinned Ledger, signed string) (Checkpoint, error) {
-	v, err := note.NewVerifier(pinned.Log.Key)
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("%w: the pinned key: %w", ErrReceipt, err)
+	var keys []note.Verifier
+	for _, key := range append([]string{pinned.Log.Key}, pinned.Copies...) {
+		v, err := note.NewVerifier(key)
+		if err != nil {
+			return Checkpoint{}, fmt.Errorf("%w: the pinned key: %w", ErrReceipt, err)
+		}
+		keys = append(keys, v)
 	}
-	n, err := note.Open([]byte(signed), note.VerifierList(v))
+	n, err := note.Open([]byte(signed), note.VerifierList(keys...))
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrReceipt, err)
 	}

@@ -72,6 +72,26 @@ func TestCheckReceipt(t *testing.T) {
 	}
 }
 
+// A receipt by the key of another organisation's copy of the ledger holds when that key is pinned, and only then.
+func TestCheckReceiptOfACopy(t *testing.T) {
+	pinned, _, m, r, _ := onLedger(t)
+	copied := pinned.Log.Key
+	_, key, err := note.GenerateKey(consenttest.NewStream("else"), "log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned.Log.Key = key
+	if _, _, err := wallet.CheckReceipt(pinned, m, r); !errors.Is(err, wallet.ErrReceipt) {
+		t.Errorf("a key that is not pinned: %v", err)
+	}
+	for range 2 {
+		pinned.PinCopy(copied)
+	}
+	if _, _, err := wallet.CheckReceipt(pinned, m, r); err != nil || len(pinned.Copies) != 1 {
+		t.Errorf("%v, %q", err, pinned.Copies)
+	}
+}
+
 func TestCheckReceiptRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(l *wallet.Ledger, m *consent.Message, r *network.Receipt, sign func(string) []byte)

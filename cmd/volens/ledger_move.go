@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,79 +36,6 @@ the ledger goes on at another host ("ledger import").`,
 			}
 			return show(c, l.json, map[string]any{"ledger": id, "file": args[0], "threshold": g.Threshold},
 				fmt.Sprintf("ledger %s: %s waits for %d signatures", id, args[0], g.Threshold))
-		})
-	c.Args = cobra.ExactArgs(1)
-	return c
-}
-
-// sign adds authorities' signatures to a message in a file.
-func (l *ledger) sign() *cobra.Command {
-	var (
-		id    string
-		signs []string
-	)
-	c := &cobra.Command{
-		Use: "sign FILE --ledger ID --sign KEYFILE…", Short: "Sign a message in a file as an authority", Args: cobra.ExactArgs(1),
-		Long: `Show what a message says and add signatures to it. The file goes from one authority to the next; none needs the ledger's
-files for it, and no key leaves its owner.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			var ledger consent.Hash
-			if err := ledger.UnmarshalText([]byte(id)); err != nil || len(signs) == 0 {
-				return cli.Usage("--ledger is the ledger's id, 64 hex digits, and --sign a file with a key")
-			}
-			m, err := readMessage(args[0])
-			if err != nil {
-				return err
-			}
-			if err := signWith(ledger, &m, signs); err != nil {
-				return err
-			}
-			body, err := json.Marshal(m.Body)
-			if err != nil {
-				return err
-			}
-			if err := rewrite(args[0], m); err != nil {
-				return err
-			}
-			return show(c, l.json, map[string]any{"type": consent.TypeOf(m.Body), "body": m.Body, "signatures": len(m.Sigs)},
-				fmt.Sprintf("%s %s\n%d signatures", consent.TypeOf(m.Body), body, len(m.Sigs)))
-		},
-	}
-	c.Flags().StringVar(&id, "ledger", "", "the ledger's id, which the signature is for")
-	c.Flags().StringArrayVar(&signs, "sign", nil, "file with an authority's key; again for each further one")
-	return c
-}
-
-// signWith signs with keys in files and verifies what came of it.
-func signWith(ledger consent.Hash, m *consent.Message, files []string) error {
-	for _, path := range files {
-		k, err := ledgerKey(path)
-		if err == nil {
-			err = m.Sign(ledger, k)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err := consent.Verify(ledger, *m)
-	return err
-}
-
-// submit puts a message from a file on the ledger.
-func (l *ledger) submit() *cobra.Command {
-	c := l.sub("submit FILE", "Put a signed message on the ledger",
-		`Put a message that was signed elsewhere on the ledger of a node that is not running. On a running node, post it to its
-gateway instead.`,
-		func(ctx context.Context, c *cobra.Command, p node.Paths, args []string) error {
-			m, err := readMessage(args[0])
-			if err != nil {
-				return err
-			}
-			r, err := node.Submit(ctx, p, m)
-			if err != nil {
-				return err
-			}
-			return show(c, l.json, r, fmt.Sprintf("%s at position %d", consent.TypeOf(m.Body), r.Position))
 		})
 	c.Args = cobra.ExactArgs(1)
 	return c
@@ -298,37 +223,4 @@ func (i *importing) custodianKey() (k sig.Key, err error) {
 		return k, nil
 	}
 	return ledgerKey(i.key)
-}
-
-// readMessage reads a message's JSON from a file.
-func readMessage(path string) (m consent.Message, err error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names it
-	if err == nil {
-		err = json.Unmarshal(b, &m)
-	}
-	if err != nil {
-		return m, fmt.Errorf("read the message %s: %w", path, err)
-	}
-	return m, nil
-}
-
-// draft writes a message that nobody signed yet to a new file.
-func draft(path string, m consent.Message) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(fmt.Errorf("write %s: %w", path, fs.ErrExist), err)
-	}
-	return rewrite(path, m)
-}
-
-// rewrite writes a message to a file, whole or not at all.
-func rewrite(path string, m consent.Message) error {
-	b, err := json.MarshalIndent(m, "", " ")
-	if err != nil {
-		return err
-	}
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the message: %w", err)
-	}
-	return os.Rename(tmp, path)
 }

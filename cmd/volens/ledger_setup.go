@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -137,58 +136,81 @@ func (l *ledger) member() *cobra.Command {
 	return c
 }
 
+// admission is the flags of `volens ledger member admit`.
+type admission struct {
+	*ledger
+
+	name, jwks, url, draft string
+	roles, keys, signs     []string
+}
+
 func (l *ledger) memberAdmit() *cobra.Command {
-	var (
-		name, jwks, url    string
-		roles, keys, signs []string
-	)
-	c := l.sub("admit ID --name NAME --role ROLE… --key KEY… --sign KEYFILE…", "Admit a member, signed by the authorities",
-		`Admit a member organisation. --key is its address (0x…) or a file with its key; --role is custodian, clinician, researcher or
-auditor. Enough authorities sign with --sign. On a running node, post the same message to its gateway instead.`,
-		func(ctx context.Context, c *cobra.Command, p node.Paths, args []string) error {
-			_, id, err := node.ReadGenesis(p)
+	a := &admission{ledger: l}
+	c := &cobra.Command{
+		Use: "admit ID --name NAME --role ROLE… --key KEY…", Short: "Admit a member, signed by the authorities", Args: cobra.ExactArgs(1),
+		Long: `Admit a member organisation. --key is its address (0x…) or a file with its key; --role is custodian, clinician, researcher or
+auditor. Enough authorities sign with --sign, and the node in --data must not be running.
+
+For a node that runs, and on a channel, --draft writes the message to a new file, for the authorities to sign ("ledger sign")
+and one of them to put on the ledger ("ledger submit --server").`,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := a.message(consent.MemberID(args[0]))
 			if err != nil {
 				return err
 			}
-			m := &consent.MemberAdmit{Member: consent.MemberID(args[0]), Name: name, URL: url, Salt: newSalt()}
-			for _, r := range roles {
-				m.Roles = append(m.Roles, consent.Role(r))
+			if a.draft != "" {
+				return draft(a.draft, m)
 			}
-			if m.Keys, err = addresses(keys); err != nil {
-				return err
-			}
-			if jwks != "" {
-				b, err := os.ReadFile(jwks) //nolint:gosec // the operator names it
-				if err != nil {
-					return fmt.Errorf("read the key set: %w", err)
-				}
-				m.JWKS = strings.TrimSpace(string(b))
-			}
-			msg := consent.Message{Body: m}
-			for _, path := range signs {
-				k, err := ledgerKey(path)
-				if err == nil {
-					err = msg.Sign(id, k)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			r, err := node.Submit(ctx, p, msg)
-			if err != nil {
-				return err
-			}
-			return show(c, l.json, r, fmt.Sprintf("admitted %s at position %d", args[0], r.Position))
-		})
-	c.Args = cobra.ExactArgs(1)
+			return storage(a.submit(c, m))
+		},
+	}
 	f := c.Flags()
-	f.StringVar(&name, "name", "", "what people call the member")
-	f.StringVar(&url, "url", "", "where its system is")
-	f.StringVar(&jwks, "jwks", "", "file with its JSON Web Key Set, for private_key_jwt")
-	f.StringArrayVar(&roles, "role", nil, "custodian, clinician, researcher or auditor; again for each further one")
-	f.StringArrayVar(&keys, "key", nil, "its address, or a file with its key; again for each further one")
-	f.StringArrayVar(&signs, "sign", nil, "file with an authority's key; again for each further one")
+	f.StringVar(&a.name, "name", "", "what people call the member")
+	f.StringVar(&a.url, "url", "", "where its system is")
+	f.StringVar(&a.jwks, "jwks", "", "file with its JSON Web Key Set, for private_key_jwt")
+	f.StringArrayVar(&a.roles, "role", nil, "custodian, clinician, researcher or auditor; again for each further one")
+	f.StringArrayVar(&a.keys, "key", nil, "its address, or a file with its key; again for each further one")
+	f.StringArrayVar(&a.signs, "sign", nil, "file with an authority's key; again for each further one")
+	f.StringVar(&a.draft, "draft", "", "write the message, which nobody signed yet, to this new file, and end")
 	return c
+}
+
+// message is the admission, which nobody signed yet.
+func (a *admission) message(id consent.MemberID) (consent.Message, error) {
+	m := &consent.MemberAdmit{Member: id, Name: a.name, URL: a.url, Salt: newSalt()}
+	for _, r := range a.roles {
+		m.Roles = append(m.Roles, consent.Role(r))
+	}
+	var err error
+	if m.Keys, err = addresses(a.keys); err != nil || a.jwks == "" {
+		return consent.Message{Body: m}, err
+	}
+	b, err := os.ReadFile(a.jwks)
+	if err != nil {
+		return consent.Message{Body: m}, fmt.Errorf("read the key set: %w", err)
+	}
+	m.JWKS = strings.TrimSpace(string(b))
+	return consent.Message{Body: m}, nil
+}
+
+// submit signs an admission and puts it on the ledger of a node that is not running.
+func (a *admission) submit(c *cobra.Command, m consent.Message) error {
+	p, err := a.paths()
+	if err != nil {
+		return err
+	}
+	_, id, err := node.ReadGenesis(p)
+	if err != nil {
+		return err
+	}
+	if err := signWith(id, &m, a.signs); err != nil {
+		return err
+	}
+	r, err := node.Submit(c.Context(), p, m)
+	if err != nil {
+		return err
+	}
+	return show(c, a.json, r, fmt.Sprintf("admitted %s at position %d", m.Body.(*consent.MemberAdmit).Member, r.Position)) //nolint:forcetypeassert // it is one
 }
 
 // addresses reads addresses, or takes them from key files.

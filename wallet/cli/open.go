@@ -88,6 +88,11 @@ func (a *app) open(ctx context.Context) (_ *person, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.API.URL() != s.Gateway {
+		if err := online.PinCopy(ctx, w, p.Ledger, p.API, a.confirm); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.signIn(ctx); err != nil {
 		return nil, err
 	}

@@ -145,6 +145,9 @@ func (a *app) receipt(ctx context.Context, seq consent.Uint64) (r takeout.Receip
 			all = append(all, takeout.Proved(m))
 		}
 	}
+	if err := p.ownReceipts(ctx, all); err != nil {
+		return r, err
+	}
 	e := takeout.Evidence{
 		Ledger: p.Ledger.ID, Genesis: p.Ledger.Genesis, LogKey: p.Ledger.Log.Key,
 		Stated: takeout.Stated{Jurisdiction: l.Jurisdiction, Gateway: p.API.URL(), Issued: consent.Millis(p.Now().UnixMilli())},
@@ -155,6 +158,22 @@ func (a *app) receipt(ctx context.Context, seq consent.Uint64) (r takeout.Receip
 	e.Stated.Gone = !known && e.Ended == nil
 	e.Members = takeout.Parties(ms.Messages, parties(e, p.Subject.Custodian)...)
 	return takeout.New(e)
+}
+
+// ownReceipts asks the own gateway for receipts of messages that went through another organisation's: what is taken away holds
+// by one key.
+func (p *person) ownReceipts(ctx context.Context, all []takeout.Proved) (err error) {
+	own := wallet.Ledger{ID: p.Ledger.ID, Log: wallet.Log{Key: p.Ledger.Log.Key}}
+	for i := range all {
+		if r := &all[i].Receipt; len(p.Ledger.Copies) > 0 && r.Leaf != nil {
+			if _, _, other := wallet.CheckReceipt(own, all[i].Message, *r); other != nil {
+				if *r, err = p.API.Receipt(ctx, r.Commitment); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // openAnyway opens the wallet and signs in; known is false when the gateway does not know the handle, as after an erasure. The

@@ -87,6 +87,36 @@ func pin(ctx context.Context, b *wallet.Book, c *client.Client, v *wallet.Invita
 	return l.UsesOrigin, b.Pin(wallet.Ledger{ID: v.Ledger, Genesis: v.Genesis, Name: l.Name, Log: wallet.Log{Key: v.Key}})
 }
 
+// PinCopy makes a wallet ready for the gateway of another organisation on the same ledger: the person is shown whose key will
+// be believed, and it is pinned. For a gateway whose key is pinned it does nothing. The wallet is saved.
+func PinCopy(ctx context.Context, w *wallet.Wallet, pinned *wallet.Ledger, c *client.Client, confirm wallet.Confirm) error {
+	l, err := c.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	if l.Genesis.Body == nil || l.ID != pinned.ID || consent.Commitment(l.Genesis.Body) != pinned.Genesis {
+		return fmt.Errorf("%w: %s shows ledger %s", wallet.ErrPinned, c.URL(), l.ID)
+	}
+	if pinned.Pinned(l.Key) {
+		return nil
+	}
+	yes, err := confirm([]wallet.Field{
+		{Path: "gateway", Label: "Another organisation's gateway on the same ledger", Value: wallet.Escape(c.URL())},
+		{
+			Path: "key", Label: "Its key, by which its receipts will hold", Value: wallet.Escape(l.Key),
+			Warning: "Compare it with what the organisation publishes: it is not the key of the gateway that you enrolled with.",
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return wallet.ErrRefused
+	}
+	pinned.PinCopy(l.Key)
+	return w.Save()
+}
+
 type enrolment struct {
 	w      *wallet.Wallet
 	s      *wallet.Subject

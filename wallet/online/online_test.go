@@ -213,6 +213,48 @@ func TestEnrolBelievesNothing(t *testing.T) {
 }
 
 // A claim that was refused for certain leaves no handle behind; one whose outcome is not known does.
+// Another organisation's gateway is believed on the same ledger alone, and only when the person says so.
+func TestPinCopy(t *testing.T) {
+	g := newGateway(t)
+	w := create(t)
+	if _, err := g.enrol(w, yes); err != nil {
+		t.Fatal(err)
+	}
+	ledger, _ := w.Book().Ledger(g.Ledger)
+	own := g.key
+	s := httptest.NewServer(g)
+	t.Cleanup(s.Close)
+	c, err := client.New(s.URL, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []wallet.Field
+	say := func(answer bool) wallet.Confirm {
+		return func(fields []wallet.Field) (bool, error) { shown = fields; return answer, nil }
+	}
+	if err := online.PinCopy(t.Context(), w, ledger, c, say(false)); err != nil || shown != nil {
+		t.Errorf("its own gateway: %v, %v", err, shown)
+	}
+	_, g.key, err = note.GenerateKey(consenttest.NewStream("copy"), "copy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := online.PinCopy(t.Context(), w, ledger, c, say(false)); !errors.Is(err, wallet.ErrRefused) || len(ledger.Copies) != 0 {
+		t.Errorf("declined: %v", err)
+	}
+	if len(shown) != 2 || shown[1].Value != g.key || shown[1].Warning == "" {
+		t.Errorf("shown: %+v", shown)
+	}
+	g.ledger = func(l *api.Ledger) { l.ID[0] ^= 1 }
+	if err := online.PinCopy(t.Context(), w, ledger, c, say(true)); !errors.Is(err, wallet.ErrPinned) || len(ledger.Copies) != 0 {
+		t.Errorf("another ledger: %v", err)
+	}
+	g.ledger = nil
+	if err := online.PinCopy(t.Context(), w, ledger, c, say(true)); err != nil || !ledger.Pinned(g.key) || !ledger.Pinned(own) {
+		t.Errorf("agreed: %v, %q", err, ledger.Copies)
+	}
+}
+
 func TestEnrolRefused(t *testing.T) {
 	w := create(t)
 	for code, kept := range map[consent.Code]bool{consent.NotFound: false, consent.Expired: false, consent.Unavailable: true, consent.Unknown: true} {
