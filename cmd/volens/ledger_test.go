@@ -37,15 +37,31 @@ func TestOperatorScripts(t *testing.T) {
 }
 
 // TestFabricScripts runs the scripts of testdata/fabric, each on a ledger of its own of a running network. PROFILE is the
-// hospital's connection profile for it, NETWORK the network's folder.
+// hospital's connection profile for it, NETWORK the network's folder; BIN has Fabric's commands and CONTRACT is the chaincode
+// program, for scripts that bring up a network themselves, in net. They have besides
+//
+//	until CODE COMMAND…  runs the command until it ends with this code, ten seconds at most
+//	nothing DIR          fails if a process knows the folder
 func TestFabricScripts(t *testing.T) {
 	n, chaincode := launchtest.Shared(t)
+	contract := launchtest.Program(t, launchtest.Contract)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/fabric",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonValue, "same": same, "port": port, "ready": ready,
+			"exits": exits, "json": jsonValue, "same": same, "port": port, "ready": ready, "until": until, "nothing": nothing,
 		},
 		Setup: func(e *testscript.Env) error {
+			own, err := launch.Open(launch.Config{Dir: filepath.Join(e.WorkDir, "net")})
+			if err != nil {
+				return err
+			}
+			e.Defer(func() {
+				if err := own.Remove(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+			e.Setenv("BIN", os.Getenv("VOLENS_FABRIC_BIN"))
+			e.Setenv("CONTRACT", contract)
 			b, err := os.ReadFile(n.Profile("hospital"))
 			if err != nil {
 				return err
@@ -56,6 +72,26 @@ func TestFabricScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "hospital.yaml"), []byte(text), 0o600)
 		},
 	})
+}
+
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := -1
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if got = code(ts, args[1:]); got == want {
+			return
+		}
+	}
+	ts.Fatalf("still ends with %d, not %d", got, want)
+}
+
+func nothing(ts *testscript.TestScript, _ bool, args []string) {
+	left, err := launchtest.Processes(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("processes that are left: %q", left)
+	}
 }
 
 func ageKey(ts *testscript.TestScript, _ bool, args []string) {

@@ -62,6 +62,9 @@ func networkUp(f *networkFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "up", Short: "Make the network, or start what of it does not run", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.remembered(); err != nil {
+				return err
+			}
 			if err := f.program(); err != nil {
 				return err
 			}
@@ -109,6 +112,25 @@ func networkBuild(f *networkFlags) *cobra.Command {
 	return c
 }
 
+// remembered takes programs from the network that is there, where no flag names others and they are not where they usually are.
+func (f *networkFlags) remembered() error {
+	n, err := f.open(nil)
+	if err != nil || !n.Exists() {
+		return err
+	}
+	bin, chaincode := n.Programs()
+	if self, err := os.Executable(); f.chaincode == "" && (err != nil || !isProgram(filepath.Join(filepath.Dir(self), contract))) {
+		f.chaincode = chaincode
+	}
+	if cache, err := launch.CacheDir(); f.bin == "" && (err != nil || !launch.Built(cache)) {
+		f.bin = bin
+	}
+	return nil
+}
+
+// contract is the name of the chaincode program, which is beside this one.
+const contract = "volens-chaincode"
+
 // program finds the chaincode program.
 func (f *networkFlags) program() error {
 	if f.chaincode == "" {
@@ -116,7 +138,7 @@ func (f *networkFlags) program() error {
 		if err != nil {
 			return fmt.Errorf("find volens-chaincode: %w", err)
 		}
-		f.chaincode = filepath.Join(filepath.Dir(self), "volens-chaincode")
+		f.chaincode = filepath.Join(filepath.Dir(self), contract)
 	}
 	abs, err := filepath.Abs(f.chaincode)
 	if err != nil {

@@ -81,16 +81,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		ts.Fatalf("exits: %v", err)
 	}
-	got := 0
-	var exit *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("exits: %v", err)
-	}
-	if got != want {
+	if got := code(ts, args[1:]); got != want {
 		ts.Fatalf("ended with %d, not %d", got, want)
 	}
+}
+
+// code runs a command and is what it ended with.
+func code(ts *testscript.TestScript, args []string) int {
+	var exit *exec.ExitError
+	if err := ts.Exec(args[0], args[1:]...); errors.As(err, &exit) {
+		return exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("run %s: %v", args[0], err)
+	}
+	return 0
 }
 
 func jsonValue(ts *testscript.TestScript, neg bool, args []string) {

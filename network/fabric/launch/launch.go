@@ -152,6 +152,9 @@ func (n *Network) remember() error {
 // Dir is the network's folder.
 func (n *Network) Dir() string { return n.cfg.Dir }
 
+// Programs are the folder of Fabric's commands and the chaincode program that the network runs with, "" while nobody has said.
+func (n *Network) Programs() (bin, chaincode string) { return n.cfg.Bin, n.cfg.Chaincode }
+
 // Profile is the path of an organisation's connection profile for fabric-sdk-go.
 func (n *Network) Profile(org string) string { return n.path("profiles", lower(org)+".yaml") }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -50,8 +49,8 @@ func TestUpDownUp(t *testing.T) {
 			t.Errorf("%s runs after down", p.Name)
 		}
 	}
-	if left := processesOf(t, n.Dir()); len(left) > 0 {
-		t.Fatalf("processes that are left: %q", left)
+	if left, err := launchtest.Processes(n.Dir()); err != nil || len(left) > 0 {
+		t.Fatalf("processes that are left: %q, %v", left, err)
 	}
 	for _, p := range other.Status(ctx) {
 		if !p.Serves {
@@ -76,24 +75,6 @@ func pids(t *testing.T, n *launch.Network) map[string]int {
 		ids[p.Name] = p.PID
 	}
 	return ids
-}
-
-// processesOf lists the command lines and environments of processes that know the folder.
-func processesOf(t *testing.T, dir string) []string {
-	t.Helper()
-	var found []string
-	all, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, env := range all {
-		e, envErr := os.ReadFile(env)
-		c, cmdErr := os.ReadFile(filepath.Join(filepath.Dir(env), "cmdline"))
-		if envErr == nil && cmdErr == nil && strings.Contains(string(e)+string(c), dir) {
-			found = append(found, string(c))
-		}
-	}
-	return found
 }
 
 // What Open and the others refuse, without any network.

@@ -114,6 +114,22 @@ func Empty(t testing.TB, n *launch.Network) (chaincode string) {
 	return chaincode
 }
 
+// Processes are the command lines of running processes that know a folder, by their arguments or environment.
+func Processes(dir string) (found []string, err error) {
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range all {
+		e, envErr := os.ReadFile(env) //nolint:gosec // the kernel's
+		c, cmdErr := os.ReadFile(filepath.Join(filepath.Dir(env), "cmdline"))
+		if envErr == nil && cmdErr == nil && strings.Contains(string(e)+string(c), dir) {
+			found = append(found, string(c))
+		}
+	}
+	return found, nil
+}
+
 func logs(t testing.TB, n *launch.Network) {
 	t.Helper()
 	for _, name := range n.Names() {
