@@ -92,7 +92,7 @@ func (c *channel) delivered(ctx context.Context, organization string, want *orde
 	if !ok {
 		return fmt.Errorf("the connection profile has no peer %s", name)
 	}
-	conn, err := deliver.New(c.client, named{id: c.p.Channel}, deliver.Deliver, pc.URL, comm.OptsFromPeerConfig(pc)...)
+	conn, err := c.reach(ctx, pc)
 	if err != nil {
 		return fmt.Errorf("ask for blocks: %w", err)
 	}
@@ -132,6 +132,31 @@ func (c *channel) delivered(ctx context.Context, organization string, want *orde
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// reach connects to a peer's delivery of blocks. The SDK waits for a peer that is away until it is back, and knows no context:
+// it is left waiting when ctx ends, and gives up when the channel is closed.
+func (c *channel) reach(ctx context.Context, pc *fab.PeerConfig) (*deliver.DeliverConnection, error) {
+	type made struct {
+		conn *deliver.DeliverConnection
+		err  error
+	}
+	done := make(chan made, 1)
+	go func() {
+		conn, err := deliver.New(c.client, named{id: c.p.Channel}, deliver.Deliver, pc.URL, comm.OptsFromPeerConfig(pc)...)
+		done <- made{conn, err}
+	}()
+	select {
+	case m := <-done:
+		return m.conn, m.err
+	case <-ctx.Done():
+		go func() {
+			if m := <-done; m.err == nil {
+				m.conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
 	}
 }
 

@@ -88,11 +88,6 @@ func (a *app) open(ctx context.Context) (_ *person, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.API.URL() != s.Gateway {
-		if err := online.PinCopy(ctx, w, p.Ledger, p.API, a.confirm); err != nil {
-			return nil, err
-		}
-	}
 	if err := p.signIn(ctx); err != nil {
 		return nil, err
 	}
@@ -141,8 +136,14 @@ type token struct {
 
 func (p *person) tokenPath() string { return p.wallet + ".session" }
 
-// signIn takes the kept token while it is good, else signs in with the handle's key.
+// signIn takes the kept token while it is good, else signs in with the handle's key. At another gateway than the handle's own
+// it first asks whether that one's key is to be believed.
 func (p *person) signIn(ctx context.Context) error {
+	if p.API.URL() != p.Subject.Gateway {
+		if err := online.PinCopy(ctx, p.Wallet, p.Ledger, p.API, p.confirm); err != nil {
+			return err
+		}
+	}
 	if t, ok := p.keptToken(ctx); ok {
 		p.API = p.API.As(client.Bearer(t))
 		return nil
