@@ -161,7 +161,7 @@ and one of them to put on the ledger ("ledger submit --server").`,
 			if a.draft != "" {
 				return draft(a.draft, m)
 			}
-			return storage(a.submit(c, m))
+			return storage(a.submit(c, args[0], m))
 		},
 	}
 	f := c.Flags()
@@ -194,7 +194,7 @@ func (a *admission) message(id consent.MemberID) (consent.Message, error) {
 }
 
 // submit signs an admission and puts it on the ledger of a node that is not running.
-func (a *admission) submit(c *cobra.Command, m consent.Message) error {
+func (a *admission) submit(c *cobra.Command, member string, m consent.Message) error {
 	p, err := a.paths()
 	if err != nil {
 		return err
@@ -210,7 +210,7 @@ func (a *admission) submit(c *cobra.Command, m consent.Message) error {
 	if err != nil {
 		return err
 	}
-	return show(c, a.json, r, fmt.Sprintf("admitted %s at position %d", m.Body.(*consent.MemberAdmit).Member, r.Position)) //nolint:forcetypeassert // it is one
+	return show(c, a.json, r, fmt.Sprintf("admitted %s at position %d", member, r.Position))
 }
 
 // addresses reads addresses, or takes them from key files.

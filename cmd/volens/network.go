@@ -20,6 +20,7 @@ import (
 // networkFlags say which network of this machine is meant.
 type networkFlags struct {
 	dir, bin, chaincode, tools string
+	orderers                   string
 	port                       int
 }
 
@@ -58,10 +59,16 @@ func (f *networkFlags) running() (*launch.Network, error) {
 	return n, err
 }
 
+// notBFT is why a network's orderers are not SmartBFT's.
+const notBFT = "fabric-sdk-go sends a transaction to one orderer, and SmartBFT's orderers let most of them wait for 5 s"
+
 func networkUp(f *networkFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "up", Short: "Make the network, or start what of it does not run", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.orderers != "raft" {
+				return cli.Usage("--orderers %s is not offered, raft is: %s", f.orderers, notBFT)
+			}
 			if err := f.remembered(); err != nil {
 				return err
 			}
@@ -88,6 +95,7 @@ func networkUp(f *networkFlags) *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&f.port, "port", launch.DefaultPort, "first of the network's 21 ports; 0 takes free ones")
+	c.Flags().StringVar(&f.orderers, "orderers", "raft", "how blocks are agreed on; bft is not for the SDK that gateways use")
 	f.buildFlags(c)
 	c.Flags().StringVar(&f.chaincode, "chaincode", "", "the program volens-chaincode (default: the one beside this program)")
 	return c

@@ -34,13 +34,13 @@ func TestOperations(t *testing.T) {
 	c := &town{T: t, n: n, chaincode: launch.Chaincode, w: w}
 	c.call("Trust", wire.Submit, genesis).Must(t, n)
 	c.call("Trust", wire.Submit, w.Members()...).Must(t, n)
-	alice, _ := c.patient()
-	t.Run("a peer that lost everything", func(t *testing.T) { c.rebuilt(t, alice) })
+	alice, _, tx := c.patient()
+	t.Run("a peer that lost everything", func(t *testing.T) { c.rebuilt(t, alice, tx) })
 	t.Run("an upgrade of the chaincode", func(t *testing.T) { c.upgraded(t, program, alice) })
 }
 
 // rebuilt takes the hospital's peer all that it has. It gets the channel from the orderers and patients' messages from the trust.
-func (c *town) rebuilt(t *testing.T, p *consenttest.Subject) {
+func (c *town) rebuilt(t *testing.T, p *consenttest.Subject, tx string) {
 	ctx := launchtest.Context(t)
 	if err := c.n.Kill(ctx, "peer-hospital"); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func (c *town) rebuilt(t *testing.T, p *consenttest.Subject) {
 	began := time.Now()
 	c.awaits(t, c.query("Hospital", wire.State, consent.HeadKey(p.Handle)), hex.EncodeToString(p.Prev[:]))
 	t.Logf("it has the state again after %.1f s", time.Since(began).Seconds())
-	c.awaits(t, c.query("Hospital", wire.Bodies, string(consenttest.CityHospital), p.Handle.String()+"/3"), hex.EncodeToString([]byte("canary-grantor")))
+	c.awaits(t, c.bodies("Hospital", tx, p, 3), hex.EncodeToString([]byte("canary-grantor")))
 	t.Logf("and the messages after %.1f s", time.Since(began).Seconds())
 	grant := p.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
 	c.call("Hospital", wire.Submit, grant).Must(t, c.n)
