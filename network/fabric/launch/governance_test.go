@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/volens-ledger/volens/chaincode/ccaas/wire"
 	"github.com/volens-ledger/volens/chaincode/consent"
@@ -82,6 +85,31 @@ func (c *town) patient() (p *consenttest.Subject, grant consent.Message, tx stri
 	return p, grant, id[1]
 }
 
+// The table in network/README.md and the cases of TestGovernance are the same.
+func TestGovernanceTable(t *testing.T) {
+	text := map[string]string{}
+	for _, path := range []string{"../../README.md", "governance_test.go"} {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[path] = string(b)
+	}
+	names := func(text, row string) (names []string) {
+		for _, found := range regexp.MustCompile(row).FindAllStringSubmatch(text, -1) {
+			names = append(names, strings.TrimSpace(found[1]))
+		}
+		slices.Sort(names)
+		return names
+	}
+	_, table, _ := strings.Cut(text["../../README.md"], "| tested in `TestGovernance` |\n|---|---|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows, cases := names(table+"\n", `\|([^|\n]+)\|\n`), names(text["governance_test.go"], `\n\tt\.Run\("([^"]+)"`)
+	if diff := cmp.Diff(rows, cases); diff != "" || len(rows) < 10 {
+		t.Errorf("the table (-) and the cases (+):\n%s", diff)
+	}
+}
+
 // TestGovernance has a case for each row of the table in network/README.md.
 func TestGovernance(t *testing.T) {
 	c := newTown(t)
@@ -115,6 +143,9 @@ func TestGovernance(t *testing.T) {
 	})
 	t.Run("the trust alone commits nothing", func(t *testing.T) {
 		c.endorsed(c.call("Trust", wire.Submit, grant), "Trust").Refuse(t, c.n, policyFailure)
+	})
+	t.Run("the regulator alone commits nothing", func(t *testing.T) {
+		c.endorsed(c.call("Regulator", wire.Withdraw, p.RevokeAll()), "Regulator").Refuse(t, c.n, policyFailure)
 	})
 	t.Run("one authority admits nobody", func(t *testing.T) {
 		admit := c.w.Sign(&consent.MemberAdmit{

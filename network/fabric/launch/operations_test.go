@@ -155,7 +155,7 @@ func (c *town) beside(t *testing.T, program, org, label string) (id string, end 
 		t.Fatal(err)
 	}
 	c.admin(t, org, "lifecycle", "chaincode", "install", file)
-	found := regexp.MustCompile(`Package ID: (`+label+`:\w+), Label`).FindStringSubmatch(c.admin(t, org, "lifecycle", "chaincode", "queryinstalled"))
+	found := regexp.MustCompile(`Package ID: (` + label + `:\w+), Label`).FindStringSubmatch(c.admin(t, org, "lifecycle", "chaincode", "queryinstalled"))
 	if found == nil {
 		t.Fatal("the package is not installed")
 	}
