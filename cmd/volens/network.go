@@ -35,7 +35,7 @@ builds them the first time, which takes some minutes. The README of the network 
 		Args: cobra.NoArgs, RunE: cli.Choose,
 	}
 	c.PersistentFlags().StringVar(&f.dir, "dir", "", "folder of the network (default ~/.local/state/volens/network)")
-	c.AddCommand(networkUp(&f), networkDown(&f), networkStatus(&f), networkLogs(&f), networkBuild(&f))
+	c.AddCommand(networkUp(&f), networkDown(&f), networkStatus(&f), networkRenew(&f), networkLogs(&f), networkBuild(&f))
 	return c
 }
 
@@ -276,6 +276,21 @@ func statusTable(ps []launch.Process) string {
 	}
 	_ = w.Flush() //nolint:errcheck // into memory
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func networkRenew(f *networkFlags) *cobra.Command {
+	return &cobra.Command{
+		Use: "renew ORGANISATION", Short: "New keys and certificates for an organisation's peer and users", Args: cobra.ExactArgs(1),
+		Long: `Issue new keys and certificates for an organisation's peer, administrator and gateway, by the authorities that it has, and
+restart the peer. Gateways take theirs at their next start. Certificates are valid for two years.`,
+		RunE: func(c *cobra.Command, names []string) error {
+			n, err := f.running()
+			if err != nil {
+				return err
+			}
+			return n.Renew(c.Context(), names[0])
+		},
+	}
 }
 
 func networkLogs(f *networkFlags) *cobra.Command {

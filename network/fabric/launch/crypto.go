@@ -213,13 +213,10 @@ func (n *Network) makeOrg(o Org, now time.Time) error {
 	if err := org.msp(filepath.Join(n.orgDir(o), "msp"), nil, nil); err != nil {
 		return err
 	}
-	if err := org.both(n.peerDir(o), "peer0."+o.Domain, "peer"); err != nil {
+	if err := org.keep(n.orgDir(o)); err != nil {
 		return err
 	}
-	if err := org.identity(n.userDir(o, admin), "admin@"+o.Domain, "admin"); err != nil {
-		return err
-	}
-	if err := org.identity(n.userDir(o, gatewayUser), "gateway@"+o.Domain, "client"); err != nil {
+	if err := n.issueOrg(o, org); err != nil {
 		return err
 	}
 	// The chaincode server takes its own peer only: an authority of their own for the two of them.
@@ -231,6 +228,17 @@ func (n *Network) makeOrg(o Org, now time.Time) error {
 		return err
 	}
 	return pair.endpoint(n.path("chaincode", lower(o.Name), "client"), "peer0."+o.Domain)
+}
+
+// issueOrg gives an organisation's peer and users keys and certificates.
+func (n *Network) issueOrg(o Org, org issuer) error {
+	if err := org.both(n.peerDir(o), "peer0."+o.Domain, "peer"); err != nil {
+		return err
+	}
+	if err := org.identity(n.userDir(o, admin), "admin@"+o.Domain, "admin"); err != nil {
+		return err
+	}
+	return org.identity(n.userDir(o, gatewayUser), "gateway@"+o.Domain, "client")
 }
 
 func writeFiles(dir string, files map[string][]byte) error {

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,6 +38,7 @@ func TestOperations(t *testing.T) {
 	c.call("Trust", wire.Submit, w.Members()...).Must(t, n)
 	alice, _, tx := c.patient()
 	t.Run("a peer that lost everything", func(t *testing.T) { c.rebuilt(t, alice, tx) })
+	t.Run("new certificates", func(t *testing.T) { c.renewed(t, alice) })
 	t.Run("an upgrade of the chaincode", func(t *testing.T) { c.upgraded(t, program, alice) })
 }
 
@@ -61,6 +64,52 @@ func (c *town) rebuilt(t *testing.T, p *consenttest.Subject, tx string) {
 	grant := p.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
 	c.call("Hospital", wire.Submit, grant).Must(t, c.n)
 	p.Moved(grant)
+}
+
+// renewed gives the hospital new keys and certificates. Its peer serves with the new one, endorses, gets blocks and gossips.
+func (c *town) renewed(t *testing.T, p *consenttest.Subject) {
+	serial := func() string {
+		b, err := os.ReadFile(filepath.Join(c.n.Dir(), "crypto/peerOrganizations/hospital.volens.localhost/msp/tlscacerts/tlsca.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(b)
+		var address string
+		for _, s := range c.n.Status(launchtest.Context(t)) {
+			if s.Name == "peer-hospital" {
+				address = s.Address
+			}
+		}
+		conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		return conn.ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	before := serial()
+	if err := c.n.Renew(launchtest.Context(t), "Hospital"); err != nil {
+		t.Fatal(err)
+	}
+	if serial() == before {
+		t.Error("the peer serves with the old certificate")
+	}
+	if err := c.n.Renew(launchtest.Context(t), "Nobody"); err == nil {
+		t.Error("nobody has new certificates")
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		grant := p.Grant(consenttest.ResearchConsent(consenttest.RosaInstitute, 0))
+		_, err := c.call("Hospital", wire.Submit, grant).Run(t, c.n)
+		if err == nil {
+			p.Moved(grant)
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	c.awaits(t, c.query("Hospital", wire.State, consent.HeadKey(p.Handle)), hex.EncodeToString(p.Prev[:]))
 }
 
 // upgraded starts new chaincode servers beside the old ones, has a new definition agreed to, and ends the old ones.
