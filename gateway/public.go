@@ -8,6 +8,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // handlers gives every row of the route table its handler.
@@ -20,6 +21,7 @@ func (g *Gateway) handlers() map[string]gin.HandlerFunc {
 		get + "/.well-known/authzen-configuration": g.authzenConfiguration,
 		get + "/.well-known/smart-configuration":   g.smartConfiguration,
 		get + api.PathMetadata:                     g.smartConfiguration,
+		get + api.PathPurposes:                     g.purposes,
 		get + api.PathLedger:                       g.ledger,
 		post + api.PathCheckpoint:                  g.ledgerCheckpoint,
 		post + api.PathAnchor:                      g.anchor,
@@ -91,6 +93,15 @@ func (g *Gateway) ledger(c *gin.Context) {
 	info := g.cfg.Info
 	info.Genesis, info.Position = g.cfg.Genesis, g.cfg.Ledger.Position()
 	answer(c, http.StatusOK, info)
+}
+
+// purposes is the table by which answers are minimised. It is the custodian's choice, so everybody can read it.
+func (g *Gateway) purposes(c *gin.Context) {
+	table := g.cfg.Needs
+	if table == nil {
+		table = minimise.Everything()
+	}
+	answer(c, http.StatusOK, table)
 }
 
 func (g *Gateway) members(c *gin.Context) {

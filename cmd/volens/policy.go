@@ -25,7 +25,7 @@ func policyCommand(env cli.Env) *cobra.Command {
 		Long: `The same policies, code systems and code as a gateway's, without a gateway.`,
 		Args: cobra.NoArgs, RunE: cli.Choose,
 	}
-	c.AddCommand(policyDecide(env), policyDUO(env), policyVectors(env))
+	c.AddCommand(policyDecide(env), policyDUO(env), policyPurposes(env), policyVectors(env))
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Role is who may use a route.
@@ -45,6 +46,7 @@ const (
 	PathSession     = "/auth/session"
 	PathLogout      = "/auth/logout"
 	PathToken       = "/oauth2/token" //nolint:gosec // a path
+	PathPurposes    = "/v1/purposes"
 	PathMetadata    = "/.well-known/oauth-authorization-server"
 	PathClaims      = "/v1/claims"
 	PathMessages    = "/v1/messages"
@@ -113,6 +115,7 @@ func Routes() []Route {
 		get("/openapi.json", everybody, "This interface as OpenAPI 3.1.", nil),
 		get("/.well-known/authzen-configuration", everybody, "Where the AuthZEN interface is.", nil),
 		get("/.well-known/smart-configuration", everybody, "How to sign in (SMART App Launch).", nil),
+		get(PathPurposes, everybody, "What each purpose of use needs of records here: the custodian's table.", minimise.Table{}),
 		get(PathMetadata, everybody, "The token endpoint's metadata (RFC 8414).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
 		post(PathCheckpoint, []Role{SignedIn}, "The ledger's newest checkpoint, with proof that it holds an earlier one.", CheckpointQuery{}, Checkpoint{}),

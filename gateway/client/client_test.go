@@ -209,7 +209,7 @@ func TestRoutes(t *testing.T) {
 	ctx, m := t.Context(), message(t)
 	key := consenttest.Persona("rosa")
 	for _, err := range []error{
-		second(c.Ready(ctx)), second(c.Ledger(ctx)), second(c.Members(ctx)), second(c.Challenge(ctx)),
+		second(c.Ready(ctx)), second(c.Ledger(ctx)), second(c.Purposes(ctx)), second(c.Members(ctx)), second(c.Challenge(ctx)),
 		second(c.SignIn(ctx, api.SignIn{})), second(c.Token(ctx, client.Credentials{Member: "rosa", Key: key})),
 		second(c.Session(ctx)), c.Logout(ctx), second(c.Claim(ctx, m)), second(c.Submit(ctx, m)),
 		second(c.Receipt(ctx, consent.Hash{})), second(c.Me(ctx)), second(c.Consents(ctx)), second(c.Requests(ctx)),

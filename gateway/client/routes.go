@@ -9,6 +9,7 @@ import (
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/uses/proof"
 	"github.com/volens-ledger/volens/network"
+	"github.com/volens-ledger/volens/policies/minimise"
 )
 
 // Ready asks whether the gateway can decide and record.
@@ -19,6 +20,11 @@ func (c *Client) Ready(ctx context.Context) (api.Ready, error) {
 // Ledger describes the ledger and the keys of its logs.
 func (c *Client) Ledger(ctx context.Context) (api.Ledger, error) {
 	return get[api.Ledger](ctx, c, api.PathLedger)
+}
+
+// Purposes is the table by which the gateway cuts answers to what their purpose needs.
+func (c *Client) Purposes(ctx context.Context) (minimise.Table, error) {
+	return get[minimise.Table](ctx, c, api.PathPurposes)
 }
 
 // Members lists the members, with the messages that the authorities signed.

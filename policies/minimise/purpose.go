@@ -23,7 +23,8 @@ type Table struct {
 var defaultPurposes []byte
 
 // Default is the table in this package: all for treatment, the person, public health and operations, what bills and studies
-// need for those, nothing for the rest.
+// need for those, nothing for the rest (marketing). Research gets no documents: they are free text and pictures, which cannot be cut
+// to elements and name people, so a custodian has to decide that it may (policies/README.md, M).
 var Default = sync.OnceValues(func() (*Table, error) { return ParseTable(defaultPurposes) })
 
 // ParseTable reads a table. A purpose that HL7 does not have is refused: nobody would get what was meant.
@@ -64,6 +65,17 @@ func (t *Table) Need(purpose consent.Coding, resourceType string) (elements []st
 		elements = []string{}
 	}
 	return elements, needs
+}
+
+// Entry is what is said of a purpose, and of which purpose that is said: itself or the nearest one above it, "" for none.
+func (t *Table) Entry(purpose string) (of string, types map[string][]string) {
+	of = t.nearest(purpose)
+	return of, t.Purposes[of]
+}
+
+// Everything is the table by which every purpose needs everything, which is what no table comes to.
+func Everything() *Table {
+	return &Table{Purposes: map[string]map[string][]string{"PurposeOfUse": {"*": {"*"}}}}
 }
 
 // nearest is the purpose of the table that covers another, none of the others lying between.

@@ -118,8 +118,9 @@ func (t *Terms) resources(q policies.Request, d policies.Decision) policies.Deci
 		switch {
 		case out.Decision != policies.Permit:
 		case !t.Needed(r):
-			out.Decision, out.Reasons = policies.Deny, append(slices.Clip(out.Reasons), notNeeded)
-			d = refuse(d)
+			why := notNeeded(q.Purpose, r.Type)
+			out.Decision, out.Reasons = policies.Deny, append(slices.Clip(out.Reasons), why)
+			d = refuse(d, why)
 		case i < len(t.Present):
 			out.Masked = t.masked(r.Type, t.Present[i])
 		}
@@ -127,17 +128,22 @@ func (t *Terms) resources(q policies.Request, d policies.Decision) policies.Deci
 	return d
 }
 
-var notNeeded = policies.Reason{Rule: "M1", Code: "not-needed", Text: "The purpose does not need this kind of data."}
+// notNeeded is the reason of M1. It names the table, because what it says is the custodian's choice and not the patient's.
+func notNeeded(purpose consent.Coding, types ...string) policies.Reason {
+	return policies.Reason{
+		Rule: "M1", Code: "not-needed", Text: "By the custodian's table of purposes, " + purpose.Code + " needs no " + strings.Join(types, ", ") + ".",
+	}
+}
 
 // refuse turns a permit into a denial by M1.
-func refuse(d policies.Decision) policies.Decision {
+func refuse(d policies.Decision, why policies.Reason) policies.Decision {
 	if d.Decision != policies.Permit {
 		return d
 	}
 	d.Decision, d.Residual, d.Obligations = policies.Deny, nil, nil
-	d.Reasons = append(slices.Clip(d.Reasons), notNeeded)
+	d.Reasons = append(slices.Clip(d.Reasons), why)
 	d.Sentence = policies.Sentence{
-		Code: "deny." + notNeeded.Code, Text: "Refused, because the purpose does not need this kind of data.",
+		Code: "deny." + why.Code, Text: "Refused, because the purpose does not need this kind of data.",
 	}
 	return d
 }
@@ -154,7 +160,11 @@ func (t *Terms) types(q policies.Request, d policies.Decision) policies.Decision
 	case len(unneeded) == 0 || d.Decision != policies.Permit:
 		return d
 	case len(unneeded) == len(q.ResourceTypes):
-		return refuse(d)
+		var types []string
+		for _, c := range unneeded {
+			types = append(types, c.Code)
+		}
+		return refuse(d, notNeeded(q.Purpose, types...))
 	}
 	d.Obligations = append(slices.Clip(d.Obligations), policies.Obligation{
 		ID: consent.Coding{System: policies.SystemActCode, Code: "REDACT"}, Parameters: policies.Parameters{Codes: unneeded},
