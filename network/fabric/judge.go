@@ -38,7 +38,7 @@ func (l *Ledger) judge(all []embedded.Entry, times []time.Time) error {
 		}
 		leaf, err := consent.ParseLeaf(e.Leaf)
 		if err == nil {
-			err = l.follows(st, e.Message, leaf, consent.Tree{Size: consent.Uint64(at)}, times[i])
+			err = l.follows(st, e, leaf, consent.Tree{Size: consent.Uint64(at)}, times[i])
 		}
 		if err != nil {
 			return &fatalError{consent.Errorf(consent.Internal, "position %d does not follow from what is before it: %w", at+1, err)}
@@ -51,19 +51,19 @@ func (l *Ledger) judge(all []embedded.Entry, times []time.Time) error {
 }
 
 // follows checks one leaf. log has the size of what is before it.
-func (l *Ledger) follows(st ahead, m *consent.Message, leaf consent.Leaf, log consent.Tree, at time.Time) error {
-	if m == nil {
+func (l *Ledger) follows(st ahead, e embedded.Entry, leaf consent.Leaf, log consent.Tree, at time.Time) error {
+	if e.Message == nil {
 		return outline(st, leaf)
 	}
-	v, err := l.verified(st, m, leaf)
+	v, err := l.verified(st, e.Message, leaf)
 	if err != nil {
 		return err
 	}
-	if i, ok := m.Body.(*consent.Import); ok { // the endorsers proved its root, leaf by leaf; the copy need not do it again
+	if i, ok := e.Message.Body.(*consent.Import); ok { // the endorsers proved its root, leaf by leaf; the copy need not do it again
 		log.Root = i.Root
 	}
 	tx := consent.Tx{ID: leaf.Commitment.String(), Time: consent.Millis(at.UnixMilli()), Log: log}
-	if out, err := consent.Run(tx, st, v); err == nil && bytes.Equal(out.Leaf.Marshal(), leaf.Marshal()) {
+	if out, err := consent.Run(tx, st, v); err == nil && bytes.Equal(out.Leaf.Marshal(), e.Leaf) {
 		return nil
 	}
 	_, err = consent.Again(st, v, leaf, log) // taken over: the leaf is older than its transaction

@@ -93,9 +93,9 @@ func TestForged(t *testing.T) {
 			return n.signed(b, o1)
 		}, "which block it follows"},
 		{"another first block", func() *common.Block { return n.block(0, honest) }, "agreed on"},
-		{"one endorsement", func() *common.Block { return n.signed(n.block(1, one(hospital)), o1) }, "1 organisations endorsed"},
-		{"one organisation twice", func() *common.Block { return n.signed(n.block(1, one(hospital, n.hospital.member("peer"))), o1) }, "1 organisations endorsed"},
-		{"no endorsement", func() *common.Block { return n.signed(n.block(1, one()), o1) }, "0 organisations endorsed"},
+		{"one endorsement", func() *common.Block { return n.signed(n.block(1, one(hospital)), o1) }, "endorsed it: 1, 2"},
+		{"one organisation twice", func() *common.Block { return n.signed(n.block(1, one(hospital, n.hospital.member("peer"))), o1) }, "endorsed it: 1, 2"},
+		{"no endorsement", func() *common.Block { return n.signed(n.block(1, one()), o1) }, "endorsed it: 0, 2"},
 		{"an endorsement over another result", func() *common.Block {
 			return n.signed(n.block(1, with(func(x *tx) { x.signed = []byte("another result") })), o1)
 		}, "over something else"},
@@ -154,6 +154,27 @@ func TestForged(t *testing.T) {
 				t.Errorf("the honest block after it: %v", err)
 			}
 		})
+	}
+}
+
+// One organisation can have an event in a valid transaction, if it writes nothing but private values. It is nobody's: what
+// counts is what enough organisations endorsed, and no gateway stops at what one can do alone.
+func TestEventsOfOne(t *testing.T) {
+	n := newNet(t)
+	orderer, trust, hospital := n.orderers.member("orderer"), n.trust.member("peer"), n.hospital.member("peer")
+	two, one, alone := n.tx(trust, hospital), n.tx(hospital), n.tx(hospital)
+	alone.private = true
+	b := n.signed(n.block(1, n.envelopeOf(alone), n.envelopeOf(one), n.envelopeOf(two), n.envelopeOf(two)), orderer)
+	invalid := byte(pb.TxValidationCode_ENDORSEMENT_POLICY_FAILURE)
+	b.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER] = []byte{0, invalid, invalid, 0}
+	got, err := n.verifier().Next(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, counts := range []bool{false, false, true, true} {
+		if tx := got.Transactions[i]; (tx.Event != nil) != counts {
+			t.Errorf("transaction %d is %+v", i, tx)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@
 //	c. a configuration, which comes alone in its block, is one that can be read.
 //	d. a transaction that is called valid and has the ledger's event belongs to this channel, is the answer to the proposal
 //	   that it comes with, and that answer is signed by peers (unit "peer") of as many organisations as the gateway asks for.
+//	   One with fewer that writes no public state may well be valid, and its event does not count.
 //	e. no signer's certificate had ended more than Overrun before the transactions that it vouches for.
 //
 // Certificates are checked like Fabric's peers check them: a chain to the organisation's authorities as it was when the

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
+	"github.com/hyperledger/fabric-protos-go/ledger/rwset"
+	"github.com/hyperledger/fabric-protos-go/ledger/rwset/kvrwset"
 	pb "github.com/hyperledger/fabric-protos-go/peer"
 )
 
@@ -59,6 +61,28 @@ func (a *answer) event(chaincode, name string) ([]byte, error) {
 	return event.GetPayload(), nil
 }
 
+// writes reports whether an answer writes public state of the chaincode. Only then Fabric asks for the chaincode's own
+// endorsement policy: what writes nothing but private values is valid by the collection's, which one organisation can meet.
+func (a *answer) writes(chaincode string) bool {
+	var all rwset.TxReadWriteSet
+	if unmarshal(a.result.GetResults(), &all) != nil {
+		return true // nothing that is valid
+	}
+	for _, ns := range all.GetNsRwset() {
+		var set kvrwset.KVRWSet
+		if ns.GetNamespace() != chaincode {
+			continue
+		}
+		if unmarshal(ns.GetRwset(), &set) != nil || len(set.GetWrites())+len(set.GetMetadataWrites()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// errFew says that an answer lacks endorsements.
+var errFew = errors.New("too few organisations endorsed it")
+
 // endorsed checks that an answer belongs to the transaction that it came in, and that enough organisations' peers gave it.
 // Endorsements that are not in order count for nothing, as with Fabric's peers.
 func (v *Verifier) endorsed(a *answer, h *common.Header, when time.Time) error {
@@ -86,7 +110,7 @@ func (v *Verifier) endorsed(a *answer, h *common.Header, when time.Time) error {
 		orgs[s.org] = true
 	}
 	if len(orgs) < v.trust.Endorsements {
-		return errors.Join(fmt.Errorf("%d organisations endorsed it, %d are asked for", len(orgs), v.trust.Endorsements), why)
+		return errors.Join(fmt.Errorf("%w: %d, %d are asked for", errFew, len(orgs), v.trust.Endorsements), why)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
+	"github.com/hyperledger/fabric-protos-go/ledger/rwset"
+	"github.com/hyperledger/fabric-protos-go/ledger/rwset/kvrwset"
 	"github.com/hyperledger/fabric-protos-go/msp"
 	"github.com/hyperledger/fabric-protos-go/orderer"
 	pb "github.com/hyperledger/fabric-protos-go/peer"
@@ -198,6 +200,7 @@ type tx struct {
 	event    string
 	proposal []byte // what the endorsers answered, nil: this one
 	signed   []byte // what they signed, nil: the answer
+	private  bool   // it writes no public state
 	by       []*id
 }
 
@@ -218,7 +221,7 @@ func (n *net) envelopeOf(x tx) []byte {
 	event := marshal(n, &pb.ChaincodeEvent{ChaincodeId: chaincode, EventName: eventName, Payload: []byte(x.event)})
 	answer := marshal(n, &pb.ProposalResponsePayload{
 		ProposalHash: asked.Sum(nil),
-		Extension:    marshal(n, &pb.ChaincodeAction{ChaincodeId: &pb.ChaincodeID{Name: chaincode}, Events: event}),
+		Extension:    marshal(n, &pb.ChaincodeAction{ChaincodeId: &pb.ChaincodeID{Name: chaincode}, Events: event, Results: n.writes(x.private)}),
 	})
 	action := &pb.ChaincodeEndorsedAction{ProposalResponsePayload: answer}
 	if x.signed == nil {
@@ -231,6 +234,14 @@ func (n *net) envelopeOf(x tx) []byte {
 		Header: header.GetSignatureHeader(), Payload: marshal(n, &pb.ChaincodeActionPayload{ChaincodeProposalPayload: input, Action: action}),
 	}}}
 	return marshal(n, &common.Envelope{Payload: marshal(n, &common.Payload{Header: header, Data: marshal(n, body)}), Signature: []byte("signed")})
+}
+
+func (n *net) writes(private bool) []byte {
+	var set kvrwset.KVRWSet
+	if !private {
+		set.Writes = []*kvrwset.KVWrite{{Key: "key", Value: []byte("value")}}
+	}
+	return marshal(n, &rwset.TxReadWriteSet{NsRwset: []*rwset.NsReadWriteSet{{Namespace: "lscc"}, {Namespace: chaincode, Rwset: marshal(n, &set)}}})
 }
 
 // block makes a block that nobody has signed. All its transactions are called valid.

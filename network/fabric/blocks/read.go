@@ -44,8 +44,8 @@ func Said(b *common.Block) ([32]byte, error) {
 type Transaction struct {
 	ID    string
 	Code  string    // validation code, as the peer says it
-	Event []byte    // payload of the ledger's event, nil when it has none; its endorsers signed it where Code is Valid
-	Time  time.Time // of the proposal, where it has the ledger's event and Code is Valid
+	Event []byte    // payload of the ledger's event, nil when it has none that enough organisations endorsed
+	Time  time.Time // of the proposal, where there is an Event
 }
 
 func unmarshal(b []byte, m protoadapt.MessageV1) error {
@@ -139,21 +139,30 @@ func (v *Verifier) transaction(raw []byte, code byte) (tx Transaction, err error
 	if len(env.GetSignature()) == 0 {
 		return tx, errors.New("nobody signed the envelope")
 	}
-	a, err := readAnswer(payload.GetData())
-	if err == nil {
-		tx.Event, err = a.event(v.trust.Chaincode, v.trust.EventName)
+	err = v.prove(&tx, &header, &payload)
+	if tx.Code != Valid && err != nil {
+		tx.Event, err = nil, nil
 	}
-	switch {
-	case tx.Code != Valid:
-		return tx, nil
-	case err != nil:
-		return tx, err
-	case tx.Event == nil:
-		return tx, nil
+	return tx, err
+}
+
+// prove reads the ledger's event of a transaction, which counts if enough organisations have endorsed it. One that they have
+// not, and that is valid because it writes no public state, is nobody's event.
+func (v *Verifier) prove(tx *Transaction, header *common.ChannelHeader, payload *common.Payload) error {
+	a, err := readAnswer(payload.GetData())
+	if err != nil {
+		return err
+	}
+	if tx.Event, err = a.event(v.trust.Chaincode, v.trust.EventName); err != nil || tx.Event == nil {
+		return err
 	}
 	if header.GetChannelId() != v.trust.Channel {
-		return tx, fmt.Errorf("it is of channel %q", header.GetChannelId())
+		return fmt.Errorf("it is of channel %q", header.GetChannelId())
 	}
 	tx.Time = header.GetTimestamp().AsTime()
-	return tx, v.endorsed(a, payload.GetHeader(), tx.Time)
+	err = v.endorsed(a, payload.GetHeader(), tx.Time)
+	if errors.Is(err, errFew) && !a.writes(v.trust.Chaincode) {
+		tx.Event, tx.Time, err = nil, time.Time{}, nil
+	}
+	return err
 }

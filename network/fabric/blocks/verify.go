@@ -112,7 +112,7 @@ func (v *Verifier) Next(b *common.Block) (Block, error) {
 		if err != nil {
 			return Block{}, fmt.Errorf("transaction %d: %w", i, err)
 		}
-		if tx.Time.After(newest) {
+		if tx.Code == Valid && tx.Time.After(newest) {
 			newest = tx.Time
 		}
 		out.Transactions = append(out.Transactions, tx)
