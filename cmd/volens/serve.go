@@ -187,7 +187,7 @@ func minimal(path, release string) (table *minimise.Table, v minimise.Version, e
 	return table, v, err
 }
 
-const researchUsage = "file of issuers whose GA4GH visas are believed, visas that purposes demand, and diseases (default none)"
+const researchUsage = "file of issuers whose GA4GH visas are believed and of whom, visas that purposes demand, and diseases (default none)"
 
 // studyRules reads what is believed and demanded of studies.
 func studyRules(path string) (*study.Rules, error) {

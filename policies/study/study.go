@@ -27,6 +27,7 @@ type Rules struct {
 	here     []string
 	demands  map[string][][]map[string]string
 	diseases duo.Ancestors
+	memo     memo
 }
 
 // issuer is one who signs visas or passports.
@@ -224,6 +225,10 @@ func (r *Rules) Show(member consent.MemberID, pass string, now consent.Millis) (
 	if r == nil {
 		r = &Rules{}
 	}
+	k := key(member, pass)
+	if s, ok := r.memo.find(k, now); ok {
+		return s, nil
+	}
 	by := r.members[member]
 	by.Here = r.here
 	shown, err := r.trust.Accept(pass, by, int64(now)/1000)
@@ -243,6 +248,7 @@ func (r *Rules) Show(member consent.MemberID, pass string, now consent.Millis) (
 	if kept > maxKept {
 		return Shown{}, consent.Errorf(consent.TooLarge, "what the visas of a passport say has at most %d KiB", maxKept>>10)
 	}
+	r.memo.keep(k, s, now)
 	return s, nil
 }
 

@@ -123,6 +123,14 @@ func TestShow(t *testing.T) {
 	if _, err := r.Read(study.Stated{Member: "rosa", Passport: visa, Shown: shown.Visas}, 600_000); consent.CodeOf(err) != consent.Malformed {
 		t.Errorf("two passports: %v", err)
 	}
+	if again, err := r.Show("rosa", visa, 999_999); err != nil || len(again.Visas) != 1 {
+		t.Errorf("shown again: %+v, %v", again, err)
+	}
+	for _, now := range []consent.Millis{1_000_000, 2_000_000} { // it was remembered, and is over
+		if over, err := r.Show("rosa", visa, now); err != nil || len(over.Visas) > 0 {
+			t.Errorf("at %d: %+v, %v", now, over, err)
+		}
+	}
 	for _, member := range []consent.MemberID{"", "mallory", "Rosa"} {
 		stolen, err := r.Show(member, visa, 500_000)
 		if err != nil || len(stolen.Visas) > 0 || len(stolen.Ignored) != 1 {
@@ -135,6 +143,34 @@ func TestShow(t *testing.T) {
 	}
 	if _, err := r.Read(study.Stated{Terms: many}, 0); consent.CodeOf(err) != consent.TooLarge {
 		t.Errorf("65 terms: %v", err)
+	}
+}
+
+// BenchmarkShow is a passport that comes with each request, against one that is new each time.
+func BenchmarkShow(b *testing.B) {
+	broker := passporttest.New(b, "https://b.example")
+	raw, err := json.Marshal(map[string]any{"issuers": []any{broker.Known(map[string][]string{"rosa": {"ann"}}, nil)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r, err := study.Parse(raw)
+	if err != nil {
+		b.Fatal(err)
+	}
+	visa := broker.Visa("ann", "ResearcherStatus", "https://bona.fide", nil)
+	for name, passport := range map[string]func(i int) string{
+		"again": func(int) string { return visa },
+		"new":   func(i int) string { return visa + strings.Repeat(" ", i) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			i := 0
+			for b.Loop() {
+				i = (i + 1) % 1000
+				if s, err := r.Show("rosa", passport(i), 1_000_000); err != nil || len(s.Visas) != 1 {
+					b.Fatal(s, err)
+				}
+			}
+		})
 	}
 }
 
