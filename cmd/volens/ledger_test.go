@@ -44,7 +44,7 @@ func TestOperatorScripts(t *testing.T) {
 //	nothing DIR          fails if a process knows the folder
 func TestFabricScripts(t *testing.T) {
 	n, chaincode := launchtest.Shared(t)
-	contract := launchtest.Program(t, launchtest.Contract)
+	contract := launchtest.Chaincode(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/fabric",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

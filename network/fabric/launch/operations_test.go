@@ -29,7 +29,7 @@ import (
 
 // TestOperations does what ../deploy/README.md tells an operator to do, with the commands that it names.
 func TestOperations(t *testing.T) {
-	program := launchtest.Program(t, launchtest.Contract)
+	program := launchtest.Chaincode(t)
 	n := launchtest.Network(t, launch.Config{Chaincode: program})
 	w, genesis := consenttest.NewWorld(t.Name())
 	w.Now = consent.Millis(time.Now().UnixMilli())

@@ -34,6 +34,15 @@ func Context(t testing.TB) context.Context {
 	return ctx
 }
 
+// Chaincode is the chaincode program: the one that VOLENS_FABRIC_CHAINCODE names, or it is built for the test.
+func Chaincode(t testing.TB) string {
+	t.Helper()
+	if path := os.Getenv("VOLENS_FABRIC_CHAINCODE"); path != "" {
+		return path
+	}
+	return Program(t, Contract)
+}
+
 // Program builds a program for the test.
 func Program(t testing.TB, pkg string) string {
 	t.Helper()
@@ -65,7 +74,7 @@ func Down(t testing.TB, cfg launch.Config) *launch.Network {
 		}
 	}
 	if cfg.Chaincode == "" {
-		cfg.Chaincode = Program(t, Contract)
+		cfg.Chaincode = Chaincode(t)
 	}
 	if cfg.Dir == "" {
 		cfg.Dir = filepath.Join(t.TempDir(), "network")
