@@ -47,7 +47,7 @@ func debugCheck() *cobra.Command {
 				defer func() { _ = f.Close() }() //nolint:errcheck // read only
 				in = f
 			}
-			r, err := trial.Check(c.Context(), dir, in)
+			r, err := trial.Check(c.Context(), trial.Config{Dir: dir}, in)
 			if err != nil {
 				return err
 			}

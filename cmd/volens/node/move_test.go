@@ -288,3 +288,15 @@ func BenchmarkImport(b *testing.B) {
 	b.ReportMetric(10000*n/verified.Seconds(), "verified-leaves/s")
 	b.ReportMetric(10000*n/written.Seconds(), "written-leaves/s")
 }
+
+// BenchmarkExport writes a closed ledger to a folder, each message opened on the way.
+func BenchmarkExport(b *testing.B) {
+	m := bulk(b, 2000, 3)
+	began := time.Now()
+	for b.Loop() {
+		if _, err := node.ExportLedger(b.Context(), m.Cfg.Paths, b.TempDir(), nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(10000*float64(b.N)/time.Since(began).Seconds(), "leaves/s")
+}

@@ -23,17 +23,17 @@ type Result struct {
 	State  consent.Hash // of the ledger's index
 }
 
-// Check starts the node in dir, finds everything that acks says was acknowledged, stops it, and verifies all of it: the
+// Check starts the node in cfg.Dir, finds everything that acks says was acknowledged, stops it, and verifies all of it: the
 // signatures, the contract's writes, and the state index against both. With acks, a node whose making was never acknowledged
-// need not be there.
-func Check(ctx context.Context, dir string, acks io.Reader) (Result, error) {
+// need not be there. Of cfg it takes Dir and Fabric.
+func Check(ctx context.Context, cfg Config, acks io.Reader) (Result, error) {
 	var r Result
 	promises, err := parsePromises(acks)
 	if err != nil {
 		return r, err
 	}
 	r.Acks = len(promises)
-	state, err := find(ctx, dir, promises)
+	state, err := find(ctx, cfg, promises)
 	if err != nil && acks != nil && r.Acks == 0 { // half made, and refused: nobody was told that it is there
 		return r, nil
 	}
@@ -41,7 +41,7 @@ func Check(ctx context.Context, dir string, acks io.Reader) (Result, error) {
 		return r, err
 	}
 	r.State = state
-	if r.Report, err = node.Verify(ctx, node.Under(dir), node.VerifyOptions{Signatures: true, State: true}); err != nil {
+	if r.Report, err = node.Verify(ctx, node.Under(cfg.Dir), node.VerifyOptions{Signatures: true, State: true}); err != nil {
 		return r, err
 	}
 	if r.Report.State != state {
@@ -51,8 +51,8 @@ func Check(ctx context.Context, dir string, acks io.Reader) (Result, error) {
 }
 
 // find starts the node and looks for what was promised.
-func find(ctx context.Context, dir string, promises []promise) (state consent.Hash, err error) {
-	n, err := node.Start(ctx, node.Config{Paths: node.Under(dir), Listen: "127.0.0.1:0", FreeReserve: -1})
+func find(ctx context.Context, cfg Config, promises []promise) (state consent.Hash, err error) {
+	n, err := node.Start(ctx, node.Config{Paths: node.Under(cfg.Dir), Listen: "127.0.0.1:0", Fabric: cfg.Fabric, FreeReserve: -1})
 	if err != nil {
 		return state, fmt.Errorf("start: %w", err)
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/gateway/api"
 	"github.com/volens-ledger/volens/gateway/client"
+	"github.com/volens-ledger/volens/network/fabric"
 )
 
 // Config of a writer. Dir is needed, an empty or absent folder.
 type Config struct {
 	Dir     string
+	Fabric  *fabric.Profile // of the organisation of city-hospital, for an empty ledger on a channel; nil: the embedded ledger
 	Ops     int64 // operations after which the writer ends; 0 means 1000
 	Clients int   // at a time; 0 means 16
 	Segment int64 // bytes of a journal's segment; small ones are sealed often
@@ -29,7 +31,7 @@ type Config struct {
 }
 
 const (
-	hospital  consent.MemberID = "trial-hospital"
+	hospital  consent.MemberID = "city-hospital"
 	institute consent.MemberID = "trial-institute"
 )
 
@@ -81,12 +83,16 @@ func (w *writer) open(ctx context.Context) (err error) {
 	}
 	w.ledger = consent.LedgerID(g)
 	paths := node.Under(w.cfg.Dir)
-	if err := node.Init(ctx, paths, w.sign(g, consent.Openings{}, w.authority), hospital, w.keys[hospital]); err != nil {
+	begin := node.Init
+	if w.cfg.Fabric != nil {
+		begin = node.InitFabric
+	}
+	if err := begin(ctx, paths, w.sign(g, consent.Openings{}, w.authority), hospital, w.keys[hospital]); err != nil {
 		return err
 	}
 	w.acked("init %s", w.ledger)
 	w.node, err = node.Start(ctx, node.Config{
-		Paths: paths, Listen: "127.0.0.1:0", SignIns: 1 << 20, FreeReserve: -1, Segment: w.cfg.Segment,
+		Paths: paths, Listen: "127.0.0.1:0", Fabric: w.cfg.Fabric, SignIns: 1 << 20, FreeReserve: -1, Segment: w.cfg.Segment,
 	})
 	return err
 }

@@ -16,14 +16,30 @@ import (
 
 	"github.com/volens-ledger/volens/cmd/volens/node"
 	"github.com/volens-ledger/volens/cmd/volens/trial"
+	"github.com/volens-ledger/volens/network/fabric"
+	"github.com/volens-ledger/volens/network/fabric/launch/launchtest"
 )
 
 // childEnv makes the test binary a writer: it holds the writer's folder.
 const childEnv = "VOLENS_TEST_WRITER"
 
+// The writer's profile and ledger, where it is to be on a channel.
+const (
+	profileEnv   = "VOLENS_TEST_PROFILE"
+	chaincodeEnv = "VOLENS_TEST_CHAINCODE"
+)
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		cfg := trial.Config{Dir: dir, Ops: 1 << 30, Clients: 8, Segment: 32 << 10, Erase: true}
+		if path := os.Getenv(profileEnv); path != "" {
+			p, err := fabric.ReadProfile(path)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			p.Chaincode, cfg.Fabric = os.Getenv(chaincodeEnv), &p
+		}
 		fmt.Fprintln(os.Stderr, trial.Write(context.Background(), cfg, os.Stdout))
 		os.Exit(1)
 	}
@@ -34,37 +50,53 @@ func TestMain(m *testing.M) {
 func TestKill(t *testing.T) {
 	for run := range 3 {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
-			dir := t.TempDir()
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), childEnv+"="+dir)
-			c.Stderr = os.Stderr
-			out, err := c.StdoutPipe()
-			if err == nil {
-				err = c.Start()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			var acks bytes.Buffer
-			lines := bufio.NewScanner(out)
-			for stop := 50 + rand.IntN(400); stop > 0 && lines.Scan(); stop-- {
-				fmt.Fprintln(&acks, lines.Text())
-			}
-			if err := c.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			for lines.Scan() { // what it said before it died counts
-				fmt.Fprintln(&acks, lines.Text())
-			}
-			_ = c.Wait()
-			promised := bytes.Count(acks.Bytes(), []byte("ACK "))
-			r, err := trial.Check(t.Context(), dir, &acks)
-			if err != nil || promised < 50 {
-				t.Fatalf("%d acknowledged: %v", promised, err)
-			}
-			t.Logf("%d acknowledged, %d messages and %d uses found", promised, r.Report.Size, r.Report.Uses.Size)
+			killed(t, trial.Config{Dir: t.TempDir()}, 50+rand.IntN(400))
 		})
 	}
+}
+
+// TestFabricKill kills a gateway on a channel in the middle of load, and starts it again.
+func TestFabricKill(t *testing.T) {
+	n, chaincode := launchtest.Shared(t)
+	profile, err := fabric.ReadProfile(n.Profile("Hospital"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile.Chaincode = chaincode
+	killed(t, trial.Config{Dir: t.TempDir(), Fabric: &profile}, 80+rand.IntN(100), profileEnv+"="+profile.Path, chaincodeEnv+"="+chaincode)
+}
+
+// killed starts a writer in a process of its own, kills it after so many lines, and checks.
+func killed(t *testing.T, cfg trial.Config, stop int, env ...string) {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(append(os.Environ(), childEnv+"="+cfg.Dir), env...)
+	c.Stderr = os.Stderr
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var acks bytes.Buffer
+	lines := bufio.NewScanner(out)
+	for ; stop > 0 && lines.Scan(); stop-- {
+		fmt.Fprintln(&acks, lines.Text())
+	}
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() { // what it said before it died counts
+		fmt.Fprintln(&acks, lines.Text())
+	}
+	_ = c.Wait()
+	promised := bytes.Count(acks.Bytes(), []byte("ACK "))
+	r, err := trial.Check(t.Context(), cfg, &acks)
+	if err != nil || promised < 50 {
+		t.Fatalf("%d acknowledged: %v", promised, err)
+	}
+	t.Logf("%d acknowledged, %d messages and %d uses found", promised, r.Report.Size, r.Report.Uses.Size)
 }
 
 // TestMissing lets the checker look for what was never acknowledged: it must miss it.
@@ -74,12 +106,12 @@ func TestMissing(t *testing.T) {
 	if err := trial.Write(t.Context(), trial.Config{Dir: dir, Ops: 30, Clients: 2}, &acks); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := trial.Check(t.Context(), dir, bytes.NewReader(acks.Bytes())); err != nil {
+	if _, err := trial.Check(t.Context(), trial.Config{Dir: dir}, bytes.NewReader(acks.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	none := strings.Repeat("ab", 32)
 	for _, line := range []string{"ACK message " + none, "ACK use 3 " + none, "ACK erase " + none[:32], "ACK init " + none} {
-		if _, err := trial.Check(t.Context(), dir, strings.NewReader(line)); err == nil {
+		if _, err := trial.Check(t.Context(), trial.Config{Dir: dir}, strings.NewReader(line)); err == nil {
 			t.Errorf("%q is found", line)
 		}
 	}
