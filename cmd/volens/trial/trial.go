@@ -24,10 +24,10 @@ import (
 type Config struct {
 	Dir     string
 	Fabric  *fabric.Profile // of the organisation of city-hospital, for an empty ledger on a channel; nil: the embedded ledger
-	Ops     int64 // operations after which the writer ends; 0 means 1000
-	Clients int   // at a time; 0 means 16
-	Segment int64 // bytes of a journal's segment; small ones are sealed often
-	Erase   bool  // let some subjects be erased
+	Ops     int64           // operations after which the writer ends; 0 means 1000
+	Clients int             // at a time; 0 means 16
+	Segment int64           // bytes of a journal's segment; small ones are sealed often
+	Erase   bool            // let some subjects be erased
 }
 
 const (
