@@ -106,19 +106,11 @@ func (v *Verifier) Next(b *common.Block) (Block, error) {
 	}
 	out := Block{Number: at.Number, Hash: hash, Said: sha256.Sum256(append(hash[:], codes...))}
 	copy(out.Previous[:], h.GetPreviousHash())
-	var newest time.Time
-	for i, d := range b.GetData().GetData() {
-		tx, err := v.transaction(d, codes[i])
-		if err != nil {
-			return Block{}, fmt.Errorf("transaction %d: %w", i, err)
-		}
-		if tx.Code == Valid && tx.Time.After(newest) {
-			newest = tx.Time
-		}
-		out.Transactions = append(out.Transactions, tx)
+	if out.Transactions, err = v.transactions(b, codes); err != nil {
+		return Block{}, err
 	}
 	if at.Number > 0 {
-		if err := by.inTime(newest); err != nil {
+		if err := by.inTime(newest(out.Transactions)); err != nil {
 			return Block{}, fmt.Errorf("the block's signature: %w", err)
 		}
 		if configures(b) && out.Transactions[0].Code == Valid {
@@ -129,6 +121,26 @@ func (v *Verifier) Next(b *common.Block) (Block, error) {
 	}
 	out.Config = v.config
 	return out, nil
+}
+
+func (v *Verifier) transactions(b *common.Block, codes []byte) (all []Transaction, err error) {
+	all = make([]Transaction, len(codes))
+	for i, d := range b.GetData().GetData() {
+		if all[i], err = v.transaction(d, codes[i]); err != nil {
+			return nil, fmt.Errorf("transaction %d: %w", i, err)
+		}
+	}
+	return all, nil
+}
+
+// newest is when the newest valid transaction with leaves was made, as its endorsers say.
+func newest(all []Transaction) (at time.Time) {
+	for _, tx := range all {
+		if tx.Code == Valid && tx.Time.After(at) {
+			at = tx.Time
+		}
+	}
+	return at
 }
 
 // author is the orderer that signed a block. Nobody signs the first one: it is known.
