@@ -23,7 +23,7 @@ test("Anna has a record; Bea has one too, and Cem has none", async ({ browser })
   await anna.looks("r01-guardians-none");
   await anna.press("Name people");
   await anna.heading("Name people who can bring you back");
-  number = (await anna.page.getByRole("group", { name: "Your number, for them" }).locator("code").textContent()) ?? "";
+  number = (await anna.page.getByRole("group", { name: "Your number, for people who help you" }).locator("code").textContent()) ?? "";
   expect(number).toMatch(/^[0-9a-f]{32}$/);
   await anna.looks("r02-guardians-form");
 });

@@ -7,7 +7,7 @@ import { Home } from '../views/Home';
 import { Unlock } from '../views/Unlock';
 import { Welcome } from '../views/Welcome';
 import { ActingFor } from './ActingFor';
-import { Go, Title } from './parts';
+import { Lost, Title } from './parts';
 import { RecordChoice } from './RecordChoice';
 import { SubjectContext, useDevice, useSubject } from './wallet';
 
@@ -53,7 +53,7 @@ function PatientPages() {
   const { status, subjects } = useDevice().standing;
   const [path] = useLocation();
   if (!status.exists || (status.unlocked && !status.hasPhrase)) {
-    return path === '/start' || path === '/enrol' ? <Start /> : path === '/' ? <Welcome /> : <NotHere />;
+    return path === '/start' || path === '/enrol' ? <Start /> : path === '/' ? <Welcome /> : <Lost />;
   }
   if (!status.unlocked) return <Unlock />;
   if (!status.phraseSeen) return <Phrase />;
@@ -84,7 +84,7 @@ function PatientPages() {
         <Route path="/documents/shared" component={Shared} />
         <Route path="/certificates" component={Certificates} />
         <Route path="/settings" component={Settings} />
-        <Route component={NotHere} />
+        <Route component={Lost} />
       </Switch>
     </OneRecord>
   );
@@ -128,15 +128,4 @@ function Own({ children }: { children: ReactNode }) {
   const { delegation } = useSubject();
   if (delegation === undefined) return children;
   return <Title>{t('acting.only')}</Title>;
-}
-
-function NotHere() {
-  const { t } = useTranslation();
-  return (
-    <>
-      <Title>{t('app.notFound')}</Title>
-      <p>{t('app.notFoundWhat')}</p>
-      <Go to="/">{t('app.toStart')}</Go>
-    </>
-  );
 }

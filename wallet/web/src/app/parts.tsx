@@ -200,3 +200,15 @@ export function Scroll({ label, children }: { label: string; children: ReactNode
     </div>
   );
 }
+
+/** Lost is the page that does not exist, with a way on. */
+export function Lost() {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Title>{t('app.notFound')}</Title>
+      <p>{t('app.notFoundWhat')}</p>
+      <Go to="/">{t('app.toStart')}</Go>
+    </>
+  );
+}

@@ -748,6 +748,7 @@ export const en = {
     study: 'Study or your own number',
     studyHint: 'It is kept with the use.',
     care: 'the patient’s care',
+    askedPatient: 'Asked the patient',
     studyTitle: 'Your study',
     studyWhat: 'Some patients allow only certain studies. Say what yours is and what it keeps to. Your organisation answers for that, and it is kept with the use.',
     studyKind: 'What the study is',

@@ -757,6 +757,7 @@ export const es: Words = {
     study: "Estudio o número propio",
     studyHint: "Se guarda con el uso.",
     care: "la atención del paciente",
+    askedPatient: "Pidió al paciente",
     studyTitle: "Su estudio",
     studyWhat: "Algunos pacientes permiten solo ciertos estudios. Diga qué es el suyo y qué cumple. Su organización responde de ello, y queda apuntado con el uso.",
     studyKind: "Qué es el estudio",

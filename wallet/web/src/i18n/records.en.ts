@@ -16,7 +16,7 @@ export const records = {
     fileWhat: 'Each of them must keep this file. Without it nobody can bring you back.',
     formTitle: 'Name people who can bring you back',
     formWhat: 'Show each of them your number. Their app then shows a key address for you. Type it here.',
-    number: 'Your number, for them',
+    number: 'Your number, for people who help you',
     name: 'Name of person {{n, number}}',
     address: 'Key address of person {{n, number}}',
     more: 'One more person',

@@ -16,7 +16,7 @@ export const records = {
     fileWhat: "Cada una tiene que guardar este archivo. Sin él nadie puede devolverle su historia.",
     formTitle: "Nombrar personas que pueden devolverle su historia",
     formWhat: "Enseñe a cada una su número. Su aplicación le muestra entonces una dirección de clave para usted. Escríbala aquí.",
-    number: "Su número, para ellas",
+    number: "Su número, para quien le ayuda",
     name: "Nombre de la persona {{n, number}}",
     address: "Dirección de la clave de la persona {{n, number}}",
     more: "Una persona más",

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { Access, ConsentEntry } from "../api/wire.ts";
 import { Done } from "../app/Done";
 import { useNow } from "../app/now";
-import { Back, Box, Code, Fault, Fold, Go, Rows, save, Title, Wait } from "../app/parts";
+import { Back, Box, Code, Fault, Fold, Go, Lost, Rows, save, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { coding, inForce, plainOf } from "../app/systems";
 import { useConsents, useMay, useNames, useRefresh, useSubject, useVolens } from "../app/wallet";
@@ -19,12 +19,11 @@ import { Terms, useWho } from "./Terms";
 
 /** ConsentPage is one consent: what it says, what it would let through today, and the ways to change or end it. */
 export default function ConsentPage({ seq }: { seq: string }) {
-  const { t } = useTranslation();
   const { data, isPending, isError, error } = useConsents();
   const entry = data?.consents.find((c) => c.seq === seq);
   if (isPending) return <Wait />;
   if (isError) return <Fault error={error} />;
-  if (entry === undefined) return <Title>{t("app.notFound")}</Title>;
+  if (entry === undefined) return <Lost />;
   return <One entry={entry} key={seq} online={!data.stale} />;
 }
 

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useLocation } from "wouter";
 
 import { DoneAfresh } from "../app/Done";
-import { Title } from "../app/parts";
+import { Lost, Title } from "../app/parts";
 import { useSubject } from "../app/wallet";
 import { Signing } from "./Signing";
 
@@ -14,7 +14,7 @@ export default function EndActing() {
   const [, go] = useLocation();
   const [ended, setEnded] = useState<string | null>(null);
   if (ended !== null) return <DoneAfresh title={t("acting.ended", { name: ended })}>{t("consent.receiptProved")}</DoneAfresh>;
-  if (delegation === undefined) return <Title>{t("app.notFound")}</Title>;
+  if (delegation === undefined) return <Lost />;
   return (
     <>
       <Title>{t("acting.endTitle", { name: label })}</Title>

@@ -5,7 +5,7 @@ import { useLocation } from "wouter";
 import type { ConsentEntry } from "../api/wire.ts";
 import { Done } from "../app/Done";
 import { useNow } from "../app/now";
-import { Box, Fault, Title, Wait } from "../app/parts";
+import { Box, Fault, Lost, Title, Wait } from "../app/parts";
 import { inForce, plainOf } from "../app/systems";
 import { useConsents, useMay, useRefresh, useSubject, useUses } from "../app/wallet";
 import { useFormat } from "../i18n/format";
@@ -63,7 +63,7 @@ export default function Revoke({ seq }: { seq?: string }) {
       </>
     );
   }
-  if (one === undefined) return <Title>{t("app.notFound")}</Title>;
+  if (one === undefined) return <Lost />;
   const who = whoOf(one.consent);
   return (
     <>

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 
 import type { UseEntry } from "../api/volens.ts";
 import { useNow } from "../app/now";
-import { Back, Box, Code, Fault, Fold, Go, Rows, Title, Wait } from "../app/parts";
+import { Back, Box, Code, Fault, Fold, Go, Lost, Rows, Title, Wait } from "../app/parts";
 import { useSayings } from "../app/say";
 import { inForce, plainOf } from "../app/systems";
 import { useConsents, useNames, useUses } from "../app/wallet";
@@ -17,7 +17,7 @@ export default function UsePage({ seq }: { seq: string }) {
   const entry = uses.data?.entries.find((e) => e.use.useSeq === seq);
   if (uses.isPending) return <Wait>{t("uses.checking")}</Wait>;
   if (uses.isError) return <Fault error={uses.error} />;
-  if (entry === undefined) return <Title>{t("app.notFound")}</Title>;
+  if (entry === undefined) return <Lost />;
   return <One entry={entry} />;
 }
 

@@ -218,11 +218,11 @@ function Row({ row: r }: { row: AuditUse }) {
     <article className={`v-use v-use--${mood}`}>
       <div className="v-use__head">
         <h4 className="nhsuk-heading-xs">
-          {f.number(Number(r.index))}. {r.erased ? t("desk.erased") : (r.requester ?? "") === "" ? t("desk.herself") : names(r.requester ?? "")}
+          {f.number(Number(r.index))}. <bdi>{r.erased ? t("desk.erased") : (r.requester ?? "") === "" ? t("desk.herself") : names(r.requester ?? "")}</bdi>
         </h4>
         <span className="v-use__tags">
           {r.emergency === true && <Tag modifier="yellow">{t("uses.emergency")}</Tag>}
-          {r.kind === "decision" ? <Tag modifier={permit ? "green" : "grey"}>{t(permit ? "uses.permit" : "uses.deny")}</Tag> : <Tag modifier="blue">{t(`uses.${r.kind ?? "read"}`)}</Tag>}
+          {r.kind === "decision" ? <Tag modifier={permit ? "green" : "grey"}>{t(permit ? "uses.permit" : "uses.deny")}</Tag> : <Tag modifier="blue">{t(r.kind === "request" ? "desk.askedPatient" : `uses.${r.kind ?? "read"}`)}</Tag>}
         </span>
       </div>
       <p>
