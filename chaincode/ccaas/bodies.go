@@ -115,11 +115,8 @@ func (c *collection) know(stub Stub, outs []consent.Outcome) (err error) {
 		return consent.Errorf(consent.Internal, "read the openings: %w", err)
 	}
 	for i, b := range values {
-		if len(b) == 0 {
-			continue
-		}
-		if c.salts[handles[i]], err = saltOf(b); err != nil {
-			return err
+		if salt, err := saltOf(b); err == nil { // else it is not here, or is not what it should be, which comes to the same
+			c.salts[handles[i]] = salt
 		}
 	}
 	return nil

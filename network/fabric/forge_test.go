@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
+	"github.com/volens-ledger/volens/chaincode/consent/consenttest"
 	"github.com/volens-ledger/volens/network"
 	"github.com/volens-ledger/volens/network/fabric"
 	"github.com/volens-ledger/volens/network/fabric/launch"
@@ -25,7 +26,8 @@ func (s *city) at(org string) *gate {
 }
 
 // forger: the hospital's peer gives results that are not the contract's. Nothing of them is ordered, patients can revoke, and
-// of its answers to queries none is believed: the copy is the others', and lacks bodies until it is told the truth.
+// of its answers to queries none is believed: the copy is the others', and lacks bodies until it is told the truth. Nor can it
+// take what patients said out of the collection alone.
 func (s *city) forger() {
 	trusts := s.at(trust)
 	p := s.subject()
@@ -46,6 +48,11 @@ func (s *city) forger() {
 	if _, err := s.submit(late, s.grant(p)); consent.CodeOf(err) != consent.Unavailable || !errors.Is(err, fabric.ErrMismatch) {
 		s.Errorf("a grant that a liar endorses: %v", err)
 	}
+	seize := launchtest.Call{
+		Org: hospital, User: "gateway", Endorsers: []string{hospital}, Chaincode: launch.Chaincode, Function: "seize",
+		Args: []string{string(consenttest.CityHospital), consent.BodyKey(p.Handle, 1)},
+	}
+	seize.Refuse(s.T, s.net, "ENDORSEMENT_POLICY_FAILURE")
 	if got := s.g.l.Position(); got != at {
 		s.Errorf("position %d, want %d", got, at)
 	}

@@ -150,49 +150,58 @@ func (l *Ledger) fetch(all []embedded.Entry, missing []int, wants []body) error 
 	}
 }
 
-// chase asks for late bodies until the ledger is closed.
+// chaseSlow is how often it is asked for again when nothing comes.
+const chaseSlow = 5 * time.Second
+
+// chase asks for late bodies until the ledger is closed, less and less often as long as nothing comes.
 func (l *Ledger) chase() {
+	wait, seen := fetchAgain, 0
 	for l.ctx.Err() == nil {
-		pause(l.ctx, fetchAgain)
+		pause(l.ctx, wait)
 		some, added := l.anyLate()
 		if !some {
+			wait = fetchAgain
 			continue
 		}
-		if err := l.chaseOnce(added); err != nil && l.ctx.Err() == nil {
+		came, err := l.chaseOnce(added)
+		if err != nil && l.ctx.Err() == nil {
 			l.cfg.Log.Warn("ask for late bodies", slog.String("error", err.Error()))
-			pause(l.ctx, followSlow)
 		}
+		if wait = min(2*wait, chaseSlow); came > 0 || added > seen {
+			wait = fetchAgain
+		}
+		seen = added
 	}
 }
 
-func (l *Ledger) chaseOnce(added int) error {
+// chaseOnce asks for all late bodies and returns how many came.
+func (l *Ledger) chaseOnce(added int) (came int, err error) {
 	missing, err := l.copy.Late()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	wants := make([]body, len(missing))
 	for i, m := range missing {
 		wants[i] = bodyOf(m.Where, m.Leaf, m.Event.Event)
 	}
 	got, why := l.askBodies(wants)
-	left := len(missing)
 	for i, f := range got {
 		if f.message == nil && !f.gone {
 			continue
 		}
 		if err := l.copy.Arrived(missing[i].Event, f.body()); err != nil {
-			return err
+			return came, err
 		}
-		left--
+		came++
 		l.cfg.Log.Info("a late body arrived", slog.Uint64("position", uint64(missing[i].Position)))
 	}
 	if why != nil {
-		return why
+		return came, why
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.late.some = left > 0 || l.late.added > added
-	return nil
+	l.late.some = came < len(missing) || l.late.added > added
+	return came, nil
 }
 
 // lateBodies says whether bodies are late; the ledger's lock guards it.

@@ -108,10 +108,10 @@ func (l *Ledger) await(ctx context.Context, m *message) (network.Receipt, error)
 	if m.receipt != nil {
 		return *m.receipt, nil
 	}
-	if code := consent.CodeOf(m.err); code == consent.Unavailable || code == consent.Unknown {
+	if m.err != nil && l.ctx.Err() != nil { // closing
 		return network.Receipt{}, m.err
 	}
-	r, err := l.copy.Lookup(ctx, m.v.Commitment()) // the contract may refuse it because it landed, now or long ago
+	r, err := l.copy.Lookup(ctx, m.v.Commitment()) // whatever became of it now, it may have landed long ago
 	if m.err != nil && err != nil {
 		return network.Receipt{}, m.err
 	}

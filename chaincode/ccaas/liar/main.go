@@ -1,5 +1,5 @@
 // Command liar is volens-chaincode as an organisation would run it that wants to deceive: it endorses what the contract
-// refuses, writes more than the contract does, and answers queries with what is not on the ledger. Tests put it in the place
+// refuses, writes more than the contract does, seizes what patients said, and answers queries with what is not on the ledger. Tests put it in the place
 // of the honest one.
 package main
 
@@ -38,6 +38,11 @@ func (l liar) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 			return r
 		}
 		return shim.Success(consent.Append(nil, wire.Result{Codes: make([]string, 1+strings.Count(r.GetMessage(), ","))}))
+	case "seize": // a write to a collection and to nothing else
+		if err := stub.PurgePrivateData(args[0], args[1]); err != nil {
+			return shim.Error(err.Error())
+		}
+		return shim.Success(nil)
 	case wire.State, wire.Bodies:
 		if function == wire.Bodies {
 			args = args[2:]

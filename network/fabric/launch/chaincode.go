@@ -110,26 +110,21 @@ type collection struct {
 	BlockToLive       int               `json:"blockToLive"`
 	MemberOnlyRead    bool              `json:"memberOnlyRead"`
 	MemberOnlyWrite   bool              `json:"memberOnlyWrite"`
-	EndorsementPolicy map[string]string `json:"endorsementPolicy"`
 }
 
 // collections gives each custodian one, named by its member id: so the definition that the organisations agree on binds a
-// member to an MSP. A custodian and the patients' trust hold it; either can endorse for it, and neither waits for the other.
-// Endorsing peers keep what they endorse, and here each organisation has one: nothing is sent around.
+// member to an MSP. A custodian and the patients' trust hold it. It has no endorsement policy of its own, so that what is in it
+// takes two organisations, as everything else does: with one, its holder alone could take away what patients said. Endorsing
+// peers keep what they endorse, and here each organisation has one: nothing is sent around.
 func (n *Network) collections() ([]byte, error) {
 	var all []collection
 	for _, c := range n.custodians() {
 		o, _ := orgNamed(c.Org)
-		who := func(role string) string {
-			if o.MSP == "TrustMSP" {
-				return fmt.Sprintf("OR('TrustMSP.%s')", role)
-			}
-			return fmt.Sprintf("OR('%s.%s', 'TrustMSP.%[2]s')", o.MSP, role)
+		who := fmt.Sprintf("OR('%s.member', 'TrustMSP.member')", o.MSP)
+		if o.MSP == "TrustMSP" {
+			who = "OR('TrustMSP.member')"
 		}
-		all = append(all, collection{
-			Name: c.Member, Policy: who("member"), MaxPeerCount: 0, MemberOnlyRead: true, MemberOnlyWrite: true,
-			EndorsementPolicy: map[string]string{"signaturePolicy": who("peer")},
-		})
+		all = append(all, collection{Name: c.Member, Policy: who, MaxPeerCount: 0, MemberOnlyRead: true, MemberOnlyWrite: true})
 	}
 	return json.MarshalIndent(all, "", "  ")
 }
