@@ -103,13 +103,13 @@ const (
 
 // collection is a private data collection as Fabric's lifecycle takes it.
 type collection struct {
-	Name              string            `json:"name"`
-	Policy            string            `json:"policy"`
-	RequiredPeerCount int               `json:"requiredPeerCount"`
-	MaxPeerCount      int               `json:"maxPeerCount"`
-	BlockToLive       int               `json:"blockToLive"`
-	MemberOnlyRead    bool              `json:"memberOnlyRead"`
-	MemberOnlyWrite   bool              `json:"memberOnlyWrite"`
+	Name              string `json:"name"`
+	Policy            string `json:"policy"`
+	RequiredPeerCount int    `json:"requiredPeerCount"`
+	MaxPeerCount      int    `json:"maxPeerCount"`
+	BlockToLive       int    `json:"blockToLive"`
+	MemberOnlyRead    bool   `json:"memberOnlyRead"`
+	MemberOnlyWrite   bool   `json:"memberOnlyWrite"`
 }
 
 // collections gives each custodian one, named by its member id: so the definition that the organisations agree on binds a
