@@ -28,14 +28,17 @@ type place struct {
 	kept     uint64     // next, as it was last kept
 }
 
-const placeSize = 8 + 8 + 32 + 8 + 32 + 2*heardSize
+const placeSize = 8 + 8 + 32 + 8 + 32 + 2*heardSize + 1
+
+// placeForm says how what peers say is hashed. A place of another form is not gone on from.
+const placeForm = 2
 
 // keepEvery is after how many blocks without leaves the place is kept all the same.
 const keepEvery = 256
 
 func (l *Ledger) readPlace() (p place, err error) {
 	b, err := l.copy.Cursor()
-	if err != nil || len(b) != placeSize {
+	if err != nil || len(b) != placeSize || b[placeSize-1] != placeForm {
 		return place{}, err
 	}
 	p.next = binary.BigEndian.Uint64(b)
@@ -53,7 +56,7 @@ func (p place) bytes() []byte {
 	b = append(b, p.previous[:]...)
 	b = binary.BigEndian.AppendUint64(b, p.config.Number)
 	b = append(b, p.config.Hash[:]...)
-	return p.agreed.append(p.said.append(b))
+	return append(p.agreed.append(p.said.append(b)), placeForm)
 }
 
 // errGap says that blocks are missing between those that came, so that they are asked for again.
@@ -135,6 +138,7 @@ func (l *Ledger) block(b Block) error {
 	}
 	from := l.place.position
 	l.place = p
+	l.warn(b)
 	l.missed(entries)
 	receipts, err := l.receipts(from, entries)
 	if err != nil {
@@ -143,6 +147,23 @@ func (l *Ledger) block(b Block) error {
 	l.landed(b, entries, receipts)
 	return nil
 }
+
+// warn logs what is noted of blocks, each thing once.
+func (l *Ledger) warn(b Block) {
+	for _, note := range b.Notes {
+		if _, ok := l.noted[note]; ok {
+			continue
+		}
+		if len(l.noted) >= maxNoted {
+			clear(l.noted)
+		}
+		l.noted[note] = struct{}{}
+		l.cfg.Log.Warn("the channel", slog.Uint64("block", b.Number), slog.String("note", note))
+	}
+}
+
+// maxNoted bounds the notes that are remembered.
+const maxNoted = 1024
 
 // receipts are those of a block's leaves, nil when nobody here waits for one of them.
 func (l *Ledger) receipts(from network.Position, entries []embedded.Entry) ([]network.Receipt, error) {
@@ -188,9 +209,10 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	return all, l.judge(all, times)
 }
 
-// hasLeaves reports whether a block has leaves, or would have if its transactions were valid.
+// hasLeaves reports whether a block has leaves, or might have if its transactions were valid and its envelopes' borders
+// elsewhere.
 func hasLeaves(b Block) bool {
-	return slices.ContainsFunc(b.Transactions, func(tx Transaction) bool { return tx.Event != nil })
+	return slices.ContainsFunc(b.Transactions, func(tx Transaction) bool { return tx.Event != nil || tx.Unread })
 }
 
 // entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.
@@ -284,8 +306,11 @@ func (l *Ledger) landed(b Block, entries []embedded.Entry, receipts []network.Re
 			l.finish(m, nil)
 		}
 	}
+	valid := func(id string) bool { // who knows its nonce may have had an invalid one with its id ordered before it
+		return slices.ContainsFunc(b.Transactions, func(tx Transaction) bool { return tx.ID == id && tx.Code == Valid })
+	}
 	for _, tx := range b.Transactions {
-		if c, ok := l.waiting[tx.ID]; ok {
+		if c, ok := l.waiting[tx.ID]; ok && (tx.Code == Valid || !valid(tx.ID)) {
 			delete(l.waiting, tx.ID)
 			c <- tx.Code
 		}

@@ -81,6 +81,7 @@ type Ledger struct {
 
 	place   place                             // of the follower alone
 	given   map[consent.Hash]consent.Verified // bodies of its block that the own peer gave; the follower's, too
+	noted   map[string]struct{}               // what was logged of the channel; the follower's, too
 	fresh   fresh
 	witness witness
 
@@ -121,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	l.late.some = len(missing) > 0
-	l.given = map[consent.Hash]consent.Verified{}
+	l.given, l.noted = map[consent.Hash]consent.Verified{}, map[string]struct{}{}
 	l.witness.begin(l)
 	if err := l.whole(ctx); err != nil {
 		return nil, errors.Join(err, l.Close())

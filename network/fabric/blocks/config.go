@@ -1,8 +1,9 @@
 package blocks
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hyperledger/fabric-protos-go/common"
 	"github.com/hyperledger/fabric-protos-go/msp"
@@ -13,6 +14,7 @@ import (
 type authorities struct {
 	orderers, peers map[string]*organization // by MSP id
 	known           map[string]signer        // by the bytes of the identity, of either
+	unread          []string                 // why organisations cannot be read
 }
 
 // maxKnown bounds the identities that are remembered. A channel has a handful.
@@ -45,32 +47,26 @@ func readConfig(raw []byte) (*authorities, error) {
 		return nil, fmt.Errorf("the channel is ordered by %q, not by %s", kind.GetType(), orderedBy)
 	}
 	a := &authorities{known: map[string]signer{}}
-	var err error
-	if a.orderers, err = readGroup(groups[groupOrderer]); err != nil {
-		return nil, fmt.Errorf("the channel's orderers: %w", err)
+	if a.orderers = a.readGroup(groups[groupOrderer]); len(a.orderers) == 0 {
+		return nil, fmt.Errorf("no organisation could order: %s", strings.Join(a.unread, "; "))
 	}
-	if a.peers, err = readGroup(groups[groupApplication]); err != nil {
-		return nil, fmt.Errorf("the channel's members: %w", err)
-	}
+	a.peers = a.readGroup(groups[groupApplication])
 	return a, nil
 }
 
-func readGroup(g *common.ConfigGroup) (map[string]*organization, error) {
+// readGroup reads organisations. Each one's administrators write of their own what is said of it, so one that cannot be read
+// has no certificates that are believed, and ends nothing but that.
+func (a *authorities) readGroup(g *common.ConfigGroup) map[string]*organization {
 	all := map[string]*organization{}
 	for name, sub := range g.GetGroups() {
 		o, err := readOrganization(sub.GetValues()[valueMSP].GetValue())
 		if err != nil {
-			return nil, fmt.Errorf("organisation %q: %w", name, err)
-		}
-		if all[o.id] != nil {
-			return nil, fmt.Errorf("two organisations are called %q", o.id)
+			a.unread = append(a.unread, fmt.Sprintf("nothing that organisation %q signs is believed: %v", name, err))
+			continue
 		}
 		all[o.id] = o
 	}
-	if len(all) == 0 {
-		return nil, errors.New("there are none")
-	}
-	return all, nil
+	return all
 }
 
 // identity finds the organisation of an identity among some and checks its certificate.
@@ -94,8 +90,8 @@ func (a *authorities) identity(raw []byte, role string, among map[string]*organi
 		}
 		a.known[role+"\x00"+string(raw)] = s
 	}
-	if s.role != role {
-		return s, fmt.Errorf("a certificate of %s is a %s's, not a %s's", s.org, s.role, role)
+	if !slices.Contains(s.roles, role) {
+		return s, fmt.Errorf("a certificate of %s is a %s's, not a %s's", s.org, strings.Join(s.roles, " and "), role)
 	}
 	return s, nil
 }

@@ -10,20 +10,26 @@
 //
 // What is checked, in this order; each error says which one failed:
 //
-//	a. the data is what the header says, and every envelope is written in the one way that it can be written in. (The data
-//	   hash runs over the envelopes without their borders: two of them joined hash like the two, and read like the second.)
+//	a. the data is what the header says, and every envelope that is called valid is one. (The data hash runs over the
+//	   envelopes without their borders: two of them joined hash like the two, and read like the second.)
 //	b. block 0 is the agreed one. Any other has the signature of an orderer over its header: ECDSA, with the smaller of the
-//	   two values of s, by a certificate of the unit "orderer" of an ordering organisation.
-//	c. a configuration, which comes alone in its block, is one that can be read.
+//	   two values of s, or Ed25519, by a certificate of the unit "orderer" of an ordering organisation (by any of its
+//	   certificates if it does not tell them apart).
+//	c. a configuration, which comes alone in its block, is one by which somebody can order. An organisation that cannot be
+//	   read has no certificates that are believed: its administrators write by themselves what is said of it.
 //	d. a transaction that is called valid and has the ledger's event belongs to this channel, is the answer to the proposal
 //	   that it comes with, and that answer is signed by peers (unit "peer") of as many organisations as the gateway asks for.
 //	   One with fewer that writes no public state may well be valid, and its event does not count.
-//	e. no signer's certificate had ended more than Overrun before the transactions that it vouches for.
+//
+// Whatever Fabric's peers call valid is to pass these checks, or one organisation could stop every gateway for ever; so
+// signatures, revocation lists and units are read as they read them, and what is called invalid may be anything. That a
+// signer's certificate has ended is no reason to refuse, as it is none for Fabric's peers: it is in Block.Notes, for the log.
+// A key that must not sign any more goes onto its organisation's revocation list.
 //
 // Certificates are checked like Fabric's peers check them: a chain to the organisation's authorities as it was when the
 // certificate began, no entry in the organisation's revocation lists, and exactly one unit. The checks cost one ECDSA
 // verification for a block and one for each endorsement; a certificate is checked once for each configuration.
 //
-// What is not proven by a block: its transactions' validation codes. No orderer signs them, every peer finds them by
-// itself. Package fabric compares them with another organisation's peer.
+// What is not proven by a block: its transactions' validation codes, and where the borders of invalid envelopes are. No
+// orderer signs them, every peer finds them by itself. Package fabric compares them, see Said, with another organisation's peer.
 package blocks

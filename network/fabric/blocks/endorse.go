@@ -15,7 +15,7 @@ import (
 
 // answer is what the endorsers of a transaction gave and signed.
 type answer struct {
-	creator  []byte // signature header of the proposal
+	creator  []byte // signature header of the proposal; the envelope may have the same one, written differently
 	proposal []byte // the chaincode's input without transient data
 	payload  []byte // what they signed
 	response pb.ProposalResponsePayload
@@ -90,7 +90,7 @@ func (v *Verifier) endorsed(a *answer, h *common.Header, when time.Time) error {
 	for _, b := range [][]byte{h.GetChannelHeader(), a.creator, a.proposal} {
 		sum.Write(b)
 	}
-	if !bytes.Equal(sum.Sum(nil), a.response.GetProposalHash()) || !bytes.Equal(a.creator, h.GetSignatureHeader()) {
+	if !bytes.Equal(sum.Sum(nil), a.response.GetProposalHash()) {
 		return errors.New("the endorsers answered another proposal")
 	}
 	orgs := map[string]bool{}
@@ -100,13 +100,11 @@ func (v *Verifier) endorsed(a *answer, h *common.Header, when time.Time) error {
 		if err == nil {
 			err = s.verify(e.GetSignature(), a.payload, e.GetEndorser())
 		}
-		if err == nil {
-			err = s.inTime(when)
-		}
 		if err != nil {
 			why = errors.Join(why, err)
 			continue
 		}
+		v.note(s.ended(when))
 		orgs[s.org] = true
 	}
 	if len(orgs) < v.trust.Endorsements {

@@ -1,7 +1,10 @@
 package blocks_test
 
 import (
+	"cmp"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -9,7 +12,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"fmt"
+	"hash"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +55,10 @@ type org struct {
 	testing.TB
 
 	id      string
+	family  string // of its members' hashes
+	kind    int32  // of MSP
+	divided bool   // its certificates have units
+	client  string // what it calls the clients'; "": client
 	key     *ecdsa.PrivateKey
 	cert    *x509.Certificate
 	pem     []byte
@@ -58,7 +68,7 @@ type org struct {
 
 func newOrg(t testing.TB, id string) *org {
 	t.Helper()
-	o := &org{TB: t, id: id, key: newKey(t)}
+	o := &org{TB: t, id: id, divided: true, key: newKey(t)}
 	o.cert, o.pem = o.certificate(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "ca." + id}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0), SubjectKeyId: []byte(id),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -75,7 +85,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return k
 }
 
-func (o *org) certificate(c *x509.Certificate, key *ecdsa.PublicKey) (*x509.Certificate, []byte) {
+func (o *org) certificate(c *x509.Certificate, key crypto.PublicKey) (*x509.Certificate, []byte) {
 	o.Helper()
 	o.serial++
 	c.SerialNumber = big.NewInt(o.serial)
@@ -102,6 +112,8 @@ type id struct {
 	bytes []byte // a msp.SerializedIdentity
 	key   *ecdsa.PrivateKey
 	highS bool
+	hash  func() hash.Hash // nil: SHA-256
+	ed    ed25519.PrivateKey
 }
 
 // member is an identity of the organisation with these units.
@@ -114,7 +126,7 @@ func (o *org) until(end time.Time, units ...string) *id {
 		Subject: pkix.Name{CommonName: "someone", OrganizationalUnit: units}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: end,
 		KeyUsage: x509.KeyUsageDigitalSignature,
 	}, &key.PublicKey)
-	return &id{o, cert, marshal(o, &msp.SerializedIdentity{Mspid: o.id, IdBytes: b}), key, false}
+	return &id{TB: o, cert: cert, bytes: marshal(o, &msp.SerializedIdentity{Mspid: o.id, IdBytes: b}), key: key}
 }
 
 // revoke puts an identity on the organisation's list.
@@ -133,7 +145,13 @@ func (o *org) revoke(i *id) {
 // sign signs bytes, one after the other, with the smaller s or on purpose with the larger one.
 func (i *id) sign(over ...[]byte) []byte {
 	i.Helper()
-	sum := sha256.New()
+	if i.ed != nil {
+		return ed25519.Sign(i.ed, slices.Concat(over...))
+	}
+	if i.hash == nil {
+		i.hash = sha256.New
+	}
+	sum := i.hash()
 	for _, b := range over {
 		sum.Write(b)
 	}
@@ -171,10 +189,11 @@ func (n *net) group(orgs ...*org) *common.ConfigGroup {
 		unit := func(name string) *msp.FabricOUIdentifier {
 			return &msp.FabricOUIdentifier{OrganizationalUnitIdentifier: name, Certificate: o.pem}
 		}
-		c := marshal(n, &msp.FabricMSPConfig{Name: o.id, RootCerts: [][]byte{o.pem}, RevocationList: o.revoked, FabricNodeOus: &msp.FabricNodeOUs{
-			Enable: true, PeerOuIdentifier: unit("peer"), OrdererOuIdentifier: unit("orderer"), ClientOuIdentifier: unit("client"), AdminOuIdentifier: unit("admin"),
+		family := &msp.FabricCryptoConfig{SignatureHashFamily: o.family}
+		c := marshal(n, &msp.FabricMSPConfig{Name: o.id, RootCerts: [][]byte{o.pem}, RevocationList: o.revoked, CryptoConfig: family, FabricNodeOus: &msp.FabricNodeOUs{
+			Enable: o.divided, PeerOuIdentifier: unit("peer"), OrdererOuIdentifier: unit("orderer"), ClientOuIdentifier: unit(cmp.Or(o.client, "client")), AdminOuIdentifier: unit("admin"),
 		}})
-		g.Groups[o.id] = &common.ConfigGroup{Values: map[string]*common.ConfigValue{"MSP": {Value: marshal(n, &msp.MSPConfig{Config: c})}}}
+		g.Groups[o.id] = &common.ConfigGroup{Values: map[string]*common.ConfigValue{"MSP": {Value: marshal(n, &msp.MSPConfig{Config: c, Type: o.kind})}}}
 	}
 	return g
 }
@@ -189,13 +208,24 @@ func (n *net) config() []byte {
 
 func (n *net) envelope(kind common.HeaderType, data []byte) []byte {
 	h := &common.ChannelHeader{Type: int32(kind), ChannelId: channel, TxId: "tx", Timestamp: timestamppb.New(now)}
-	p := marshal(n, &common.Payload{Header: &common.Header{ChannelHeader: marshal(n, h), SignatureHeader: []byte("who")}, Data: data})
+	p := marshal(n, &common.Payload{Header: &common.Header{ChannelHeader: marshal(n, h), SignatureHeader: n.submitter("tx")}, Data: data})
 	return marshal(n, &common.Envelope{Payload: p, Signature: []byte("signed")})
+}
+
+// submitter is a signature header, with a nonce of its own for each transaction.
+func (n *net) submitter(nonce string) []byte {
+	return marshal(n, &common.SignatureHeader{Creator: []byte("the submitter"), Nonce: []byte(nonce)})
+}
+
+// txID is the id that such a transaction has.
+func txID(nonce string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(nonce+"the submitter")))
 }
 
 // tx is a transaction of the ledger.
 type tx struct {
 	channel  string
+	id       string // "": the one that is its own
 	at       time.Time
 	event    string
 	proposal []byte // what the endorsers answered, nil: this one
@@ -209,9 +239,9 @@ func (n *net) tx(by ...*id) tx { return tx{channel: channel, at: now, event: "le
 func (n *net) envelopeOf(x tx) []byte {
 	header := &common.Header{
 		ChannelHeader: marshal(n, &common.ChannelHeader{
-			Type: int32(common.HeaderType_ENDORSER_TRANSACTION), ChannelId: x.channel, TxId: x.event, Timestamp: timestamppb.New(x.at),
+			Type: int32(common.HeaderType_ENDORSER_TRANSACTION), ChannelId: x.channel, TxId: cmp.Or(x.id, txID(x.event)), Timestamp: timestamppb.New(x.at),
 		}),
-		SignatureHeader: []byte("the submitter"),
+		SignatureHeader: n.submitter(x.event),
 	}
 	input := []byte("the call")
 	asked := sha256.New()

@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/asn1"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
 	pb "github.com/hyperledger/fabric-protos-go/peer"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 )
@@ -24,28 +28,40 @@ type Block struct {
 	Number         uint64
 	Hash, Previous [32]byte
 	Config         Ref
-	Said           [32]byte // of Hash and all validation codes; see Said
+	Said           [32]byte // see Said
 	Transactions   []Transaction
+	Notes          []string // for the operators' log: what works, and will not for ever
 }
 
-// Said is what a peer says of a block that others can say, too: the hash of its header and its validation codes, hashed.
-// Nothing of it is proven.
+// Said is what a peer says of a block that others can say, too: the hash of its header, the validation codes, and where the
+// envelopes' borders are, hashed. Nothing of codes and borders is proven.
 func Said(b *common.Block) ([32]byte, error) {
 	raw, err := headerBytes(b.GetHeader())
 	if err != nil {
 		return [32]byte{}, err
 	}
 	codes, err := codesOf(b)
-	hash := sha256.Sum256(raw)
-	return sha256.Sum256(append(hash[:], codes...)), err
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return said(sha256.Sum256(raw), codes, b), nil
+}
+
+func said(hash [32]byte, codes []byte, b *common.Block) [32]byte {
+	all := append(hash[:], codes...)
+	for _, d := range b.GetData().GetData() {
+		all = binary.BigEndian.AppendUint64(all, uint64(len(d)))
+	}
+	return sha256.Sum256(all)
 }
 
 // Transaction is one transaction of a block.
 type Transaction struct {
-	ID    string
-	Code  string    // validation code, as the peer says it
-	Event []byte    // payload of the ledger's event, nil when it has none that enough organisations endorsed
-	Time  time.Time // of the proposal, where there is an Event
+	ID     string    // "" when the envelope has another's
+	Code   string    // validation code, as the peer says it
+	Unread bool      // it is no envelope, and called invalid
+	Event  []byte    // payload of the ledger's event, nil when it has none that enough organisations endorsed
+	Time   time.Time // of the proposal, where there is an Event
 }
 
 func unmarshal(b []byte, m protoadapt.MessageV1) error {
@@ -63,8 +79,8 @@ func headerBytes(h *common.BlockHeader) ([]byte, error) {
 // sound checks that a block's data is what its header says and returns the header's hash.
 func sound(b *common.Block) (hash [32]byte, err error) {
 	h := b.GetHeader()
-	if h == nil || len(b.GetData().GetData()) == 0 {
-		return hash, errors.New("it has no header or no data")
+	if h == nil {
+		return hash, errors.New("it has no header")
 	}
 	sum := sha256.New()
 	for _, d := range b.GetData().GetData() {
@@ -94,22 +110,51 @@ func codesOf(b *common.Block) ([]byte, error) {
 	return codes, nil
 }
 
-// open opens an envelope. One that could be written in another way is refused: see the package comment, a.
+// open opens an envelope, which has one payload and one signature at most: see the package comment, a.
 func open(raw []byte) (env common.Envelope, payload common.Payload, header common.ChannelHeader, err error) {
 	if err = unmarshal(raw, &env); err != nil {
 		return env, payload, header, err
 	}
-	again, err := proto.MarshalOptions{Deterministic: true}.Marshal(protoadapt.MessageV2Of(&env))
-	if err != nil {
-		return env, payload, header, err
-	}
-	if !bytes.Equal(again, raw) || len(env.GetPayload()) == 0 {
+	if twice(raw) || len(env.GetPayload()) == 0 {
 		return env, payload, header, errors.New("the envelope is not one envelope")
 	}
 	if err = unmarshal(env.GetPayload(), &payload); err == nil {
 		err = unmarshal(payload.GetHeader().GetChannelHeader(), &header)
 	}
 	return env, payload, header, err
+}
+
+// lastField is the highest number of an Envelope's fields.
+const lastField = 2
+
+// twice reports whether an envelope that can be read has a field more than once: all but the last are not seen by who reads
+// it. Fields that Fabric does not know may be there, however often.
+func twice(raw []byte) bool {
+	var seen [lastField + 1]bool
+	for len(raw) > 0 {
+		number, kind, n := protowire.ConsumeField(raw)
+		if n < 0 {
+			return true
+		}
+		if kind == protowire.BytesType && number <= lastField {
+			if seen[number] {
+				return true
+			}
+			seen[number] = true
+		}
+		raw = raw[n:]
+	}
+	return false
+}
+
+// ownID reports whether a transaction has the id that its signature header gives it. Fabric's peers call no other valid.
+func ownID(h *common.ChannelHeader, signature []byte) bool {
+	var by common.SignatureHeader
+	if unmarshal(signature, &by) != nil {
+		return false
+	}
+	sum := sha256.Sum256(slices.Concat(by.GetNonce(), by.GetCreator()))
+	return h.GetTxId() == hex.EncodeToString(sum[:])
 }
 
 // configures reports whether a block has a configuration: alone, as orderers order it.
@@ -124,11 +169,15 @@ func configures(b *common.Block) bool {
 // transaction reads an envelope, and proves it if it is called valid and speaks of the ledger. What is not valid may be
 // anything: whoever may write to the channel has it ordered.
 func (v *Verifier) transaction(raw []byte, code byte) (tx Transaction, err error) {
+	tx.Code = pb.TxValidationCode(code).String()
 	env, payload, header, err := open(raw)
 	if err != nil {
-		return tx, err
+		tx.Unread = true
+		return tx, unlessInvalid(tx, err)
 	}
-	tx = Transaction{ID: header.GetTxId(), Code: pb.TxValidationCode(code).String()}
+	if ownID(&header, payload.GetHeader().GetSignatureHeader()) {
+		tx.ID = header.GetTxId()
+	}
 	switch common.HeaderType(header.GetType()) { //nolint:exhaustive // no other changes what the ledger has
 	case common.HeaderType_CONFIG:
 		return tx, nil
@@ -136,14 +185,21 @@ func (v *Verifier) transaction(raw []byte, code byte) (tx Transaction, err error
 	default:
 		return tx, nil
 	}
-	if len(env.GetSignature()) == 0 {
-		return tx, errors.New("nobody signed the envelope")
+	if err = v.prove(&tx, &header, &payload); err != nil {
+		tx.Event = nil
 	}
-	err = v.prove(&tx, &header, &payload)
-	if tx.Code != Valid && err != nil {
-		tx.Event, err = nil, nil
+	if len(env.GetSignature()) == 0 || tx.ID == "" {
+		err = errors.Join(err, errors.New("nobody signed the envelope, or it has another's id"))
 	}
-	return tx, err
+	return tx, unlessInvalid(tx, err)
+}
+
+// unlessInvalid is an error of a transaction that is called valid.
+func unlessInvalid(tx Transaction, err error) error {
+	if tx.Code != Valid {
+		return nil
+	}
+	return err
 }
 
 // prove reads the ledger's event of a transaction, which counts if enough organisations have endorsed it. One that they have

@@ -1,21 +1,13 @@
 package blocks
 
 import (
-	"crypto/ecdsa"
-	"crypto/sha256"
-	"encoding/asn1"
 	"errors"
 	"fmt"
-	"math/big"
+	"slices"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
 )
-
-// Overrun is how long after its end a certificate is still taken. Fabric's peers never look at the end; so an orderer that
-// is not restarted signs on past it, and its blocks are the channel's. Without an end, a key that somebody finds years later
-// on an old disk would still sign. Fabric's own programs warn in their logs from a week before the end on.
-const Overrun = 30 * 24 * time.Hour
 
 // Trust is what a gateway believes before it has seen anything.
 type Trust struct {
@@ -38,6 +30,7 @@ type Verifier struct {
 	genesis Ref
 	config  Ref // what is in force
 	who     *authorities
+	notes   []string // for the next block's
 }
 
 // New makes a verifier that believes the first block and has seen none.
@@ -104,15 +97,13 @@ func (v *Verifier) Next(b *common.Block) (Block, error) {
 	if err != nil {
 		return Block{}, err
 	}
-	out := Block{Number: at.Number, Hash: hash, Said: sha256.Sum256(append(hash[:], codes...))}
+	out := Block{Number: at.Number, Hash: hash, Said: said(hash, codes, b)}
 	copy(out.Previous[:], h.GetPreviousHash())
 	if out.Transactions, err = v.transactions(b, codes); err != nil {
 		return Block{}, err
 	}
 	if at.Number > 0 {
-		if err := by.inTime(newest(out.Transactions)); err != nil {
-			return Block{}, fmt.Errorf("the block's signature: %w", err)
-		}
+		v.note(by.ended(newest(out.Transactions)))
 		if configures(b) && out.Transactions[0].Code == Valid {
 			if err := v.enact(b, at); err != nil {
 				return Block{}, err
@@ -120,7 +111,17 @@ func (v *Verifier) Next(b *common.Block) (Block, error) {
 		}
 	}
 	out.Config = v.config
+	out.Notes, v.notes = v.notes, nil
 	return out, nil
+}
+
+// note keeps something for the log, once for each block.
+func (v *Verifier) note(some ...string) {
+	for _, s := range some {
+		if s != "" && !slices.Contains(v.notes, s) {
+			v.notes = append(v.notes, s)
+		}
+	}
 }
 
 func (v *Verifier) transactions(b *common.Block, codes []byte) (all []Transaction, err error) {
@@ -199,32 +200,6 @@ func (v *Verifier) enact(b *common.Block, at Ref) error {
 		return fmt.Errorf("read the configuration of block %d: %w", at.Number, err)
 	}
 	v.who, v.config = who, at
-	return nil
-}
-
-// verify checks a signature over some bytes, one after the other.
-func (s signer) verify(signature []byte, over ...[]byte) error {
-	var rs struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &rs); err != nil || len(rest) > 0 {
-		return fmt.Errorf("the signature of %s cannot be read", s.org)
-	}
-	if rs.S.Cmp(halfOrder(s.key)) > 0 {
-		return fmt.Errorf("the signature of %s has the larger s, which Fabric does not take", s.org)
-	}
-	sum := sha256.New()
-	for _, b := range over {
-		sum.Write(b)
-	}
-	if !ecdsa.VerifyASN1(s.key, sum.Sum(nil), signature) {
-		return fmt.Errorf("the signature of %s is over something else", s.org)
-	}
-	return nil
-}
-
-// inTime refuses a certificate that had ended long before the transactions that it vouches for.
-func (s signer) inTime(at time.Time) error {
-	if at.After(s.ends.Add(Overrun)) {
-		return fmt.Errorf("a certificate of %s ended on %s", s.org, s.ends.UTC().Format(time.DateOnly))
-	}
+	v.note(who.unread...)
 	return nil
 }
