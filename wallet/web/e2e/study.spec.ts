@@ -28,7 +28,7 @@ let rosa: Person;
 test.beforeAll(async ({ browser }) => {
   const rules = join(place, "research.json");
   const key = { ...broker.publicKey.export({ format: "jwk" }), kid: "k1", alg: "ES256", use: "sig" };
-  writeFileSync(rules, JSON.stringify({ issuers: [{ iss: issuer, jwks: { keys: [key] } }], diseases: { [disease]: ["MONDO:0005015"] } }));
+  writeFileSync(rules, JSON.stringify({ issuers: [{ iss: issuer, jwks: { keys: [key] }, people: { "rosa-institute": ["rosa"] } }], diseases: { [disease]: ["MONDO:0005015"] } }));
   gateway = await launch(join(place, "world"), undefined, "--research", rules);
   process.env["VOLENS_WORLD"] = join(place, "world.json");
   writeFileSync(process.env["VOLENS_WORLD"], gateway.said);

@@ -776,7 +776,7 @@ export const en = {
       REDACTExcept: 'Show only what bears these marks: {{what}}',
       NOPERSISTP: 'Do not keep the data',
       DELAU: 'Delete the data by {{when}}',
-      MINEC: 'Use only these parts: {{what}}',
+      MINEC: 'Use only these parts',
     },
     emergencyWhat: 'Emergency access is shown to the patient at once. Say why you need it.',
     fetch: 'Ask and get the data',

@@ -785,7 +785,7 @@ export const es: Words = {
       REDACTExcept: "Mostrar solo lo que lleve estas marcas: {{what}}",
       NOPERSISTP: "No conservar los datos",
       DELAU: "Borrar los datos antes del {{when}}",
-      MINEC: "Usar solo estas partes: {{what}}",
+      MINEC: "Usar solo estas partes",
     },
     emergencyWhat: "El acceso de urgencia se muestra enseguida al paciente. Diga por qué lo necesita.",
     fetch: "Pedir y recibir los datos",

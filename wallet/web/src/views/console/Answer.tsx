@@ -13,10 +13,47 @@ function useDuty(): (o: Obligation) => string {
   return ({ id, parameters: p }) => {
     const marks = (p.codes ?? p.exceptAnyOfCodes ?? []).map((c) => say.closed(c.code));
     const which = id.code === "REDACT" && p.exceptAnyOfCodes !== undefined ? "REDACTExcept" : id.code;
-    const what = f.list(id.code === "REDACT" ? marks : (p.elements ?? []));
+    const what = f.list(marks);
     const when = p.before === undefined || p.before === "0" ? "" : f.date(Number(p.before));
     return t(`desk.duty.${which}`, { what, when, defaultValue: id.code });
   };
+}
+
+/** byType groups elements such as Observation.value by the type that they are of. */
+function byType(elements: readonly string[]): [type: string, parts: string[]][] {
+  const types = new Map<string, string[]>();
+  for (const e of elements) {
+    const dot = e.indexOf(".");
+    const type = e.slice(0, Math.max(dot, 0));
+    types.set(type, [...(types.get(type) ?? []), e.slice(dot + 1)]);
+  }
+  return [...types];
+}
+
+/** Duty is what comes with a permit. What may be used of each type is long, and opens. */
+function Duty({ of }: { of: Obligation }) {
+  const f = useFormat();
+  const say = useSayings();
+  const text = useDuty()(of);
+  const parts = byType(of.parameters.elements ?? []);
+  if (parts.length === 0) {
+    return (
+      <>
+        {text} <Code>{of.id.code}</Code>
+      </>
+    );
+  }
+  return (
+    <Fold title={`${text} (${of.id.code})`}>
+      <ul>
+        {parts.map(([type, names]) => (
+          <li key={type}>
+            {say.data(type)}: {f.list(names)}
+          </li>
+        ))}
+      </ul>
+    </Fold>
+  );
 }
 
 /** masked groups the resources of which the same is left out. */
@@ -37,7 +74,6 @@ export function Answer({ access: a, purpose }: { access: Access; purpose: string
   const { t } = useTranslation();
   const f = useFormat();
   const say = useSayings();
-  const duty = useDuty();
   const permit = a.decision === "permit";
   const data = a.data ?? [];
   const withheld = a.resources.filter((r) => r.decision !== "permit");
@@ -67,7 +103,7 @@ export function Answer({ access: a, purpose }: { access: Access; purpose: string
             <ul className="nhsuk-list" key="o">
               {a.obligations.map((o) => (
                 <li key={JSON.stringify(o)}>
-                  {duty(o)} <Code>{o.id.code}</Code>
+                  <Duty of={o} />
                 </li>
               ))}
             </ul>,
