@@ -182,6 +182,7 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	var times []time.Time
 	var missing []int // of all, and what their messages are
 	var wants []body
+	guesses := map[int]body{} // of all, whose messages were submitted here
 	have := l.copy.Position()
 	for _, tx := range b.Transactions {
 		if tx.Code != Valid || tx.Event == nil {
@@ -196,7 +197,11 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 			if err != nil {
 				return nil, &fatalError{fmt.Errorf("read transaction %s: %w", tx.ID, err)}
 			}
-			if want != nil && l.place.position+network.Position(len(all)) >= have { // what the copy has it compares
+			switch {
+			case want == nil || l.place.position+network.Position(len(all)) < have: // what the copy has it compares
+			case e.Message != nil:
+				guesses[len(all)] = *want
+			default:
 				missing, wants = append(missing, len(all)), append(wants, *want)
 			}
 			all, times = append(all, e), append(times, tx.Time)
@@ -206,7 +211,7 @@ func (l *Ledger) entries(b Block) ([]embedded.Entry, error) {
 	if err := l.fetch(all, missing, wants); err != nil {
 		return nil, err
 	}
-	return all, l.judge(all, times)
+	return all, l.judge(all, times, guesses)
 }
 
 // hasLeaves reports whether a block has leaves, or might have if its transactions were valid and its envelopes' borders
@@ -215,7 +220,8 @@ func hasLeaves(b Block) bool {
 	return slices.ContainsFunc(b.Transactions, func(tx Transaction) bool { return tx.Event != nil || tx.Unread })
 }
 
-// entry reads one part. It returns a body to fetch when the message is one that this organisation keeps and has not got.
+// entry reads one part. It returns a body when the message is one that this organisation keeps: to be fetched, or submitted
+// here and maybe not the one that landed.
 func (l *Ledger) entry(tx string, part wire.Part) (embedded.Entry, *body, error) {
 	e := embedded.Entry{Leaf: []byte(part.Leaf)}
 	if part.Message != "" {
@@ -235,11 +241,8 @@ func (l *Ledger) entry(tx string, part wire.Part) (embedded.Entry, *body, error)
 	if !l.own(want.custodian) {
 		return e, nil, nil
 	}
-	if m := l.mine(ev.Commitment); m != nil {
-		e.Message = m
-		return e, nil, nil
-	}
-	if !part.Kept {
+	want.kept = part.Kept
+	if e.Message = l.mine(ev.Commitment); e.Message == nil && !part.Kept {
 		return e, nil, nil
 	}
 	return e, &want, nil
@@ -251,7 +254,7 @@ func (l *Ledger) own(m consent.MemberID) bool {
 	return ok && org == l.cfg.Organizations.Own
 }
 
-// mine is a message that was submitted here.
+// mine is a message that was submitted here. Its commitment covers its body alone; what landed may have had other openings.
 func (l *Ledger) mine(c consent.Hash) *consent.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()

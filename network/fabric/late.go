@@ -19,6 +19,7 @@ type body struct {
 	handle     consent.SubjectID
 	seq        consent.Uint64
 	commitment consent.Hash
+	kept       bool // by the organisation's peers
 }
 
 func (b body) place() string { return b.handle.String() + "/" + strconv.FormatUint(uint64(b.seq), 10) }

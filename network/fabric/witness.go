@@ -175,20 +175,7 @@ func (l *Ledger) listen() {
 	wait := followAgain
 	for i := 0; l.ctx.Err() == nil && len(w.others) > 0; i++ {
 		org := w.others[i%len(w.others)]
-		w.mu.Lock()
-		h := w.agreed
-		w.mu.Unlock()
-		from := h.next
-		err := l.ch.Said(l.ctx, org, h.next, func(number uint64, said [32]byte) error {
-			if number != h.next {
-				return fmt.Errorf("block %d came, %d is next: %w", number, h.next, errGap)
-			}
-			h = h.hear(said)
-			if err := w.reached(l.ctx, h.next); err != nil {
-				return err
-			}
-			return w.compare(org, h)
-		})
+		heard, err := l.hear(org)
 		if refuted := w.refuted(); refuted != nil {
 			l.fail(&fatalError{consent.Errorf(consent.Internal, "%w", refuted)})
 			return
@@ -197,12 +184,63 @@ func (l *Ledger) listen() {
 			return
 		}
 		l.cfg.Log.Warn("another organisation's peer does not confirm the own one", slog.String("organization", org), slog.Any("error", err))
-		if h.next > from {
+		if heard {
 			wait = followAgain
 		}
-		if !errors.Is(err, errContradiction) {
+		if !errors.Is(err, errContradiction) && !errors.Is(err, errSlow) {
 			pause(l.ctx, wait)
 			wait = min(2*wait, followSlow)
+		}
+	}
+}
+
+// hear listens to one organisation's peer until it breaks off, contradicts or takes too long. It reports whether anything came.
+func (l *Ledger) hear(org string) (heard bool, err error) {
+	w := &l.witness
+	ctx, leave := context.WithCancelCause(l.ctx)
+	defer leave(nil)
+	go w.leave(ctx, leave, l.cfg.Now)
+	w.mu.Lock()
+	h := w.agreed
+	w.mu.Unlock()
+	err = l.ch.Said(ctx, org, h.next, func(number uint64, said [32]byte) error {
+		if number != h.next {
+			return fmt.Errorf("block %d came, %d is next: %w", number, h.next, errGap)
+		}
+		heard, h = true, h.hear(said)
+		if err := w.reached(ctx, h.next); err != nil {
+			return err
+		}
+		return w.compare(org, h)
+	})
+	if cause := context.Cause(ctx); errors.Is(cause, errSlow) && !errors.Is(err, errContradiction) {
+		err = cause
+	}
+	return heard, err
+}
+
+// errSlow says that a peer is left for another one.
+var errSlow = errors.New("it does not confirm in time")
+
+// leave ends the listening to a peer when a leaf waits too long: each of the organisations gets its share of half the time
+// after which everything is denied, so that one whose peer is slow does not keep those from being asked who are not.
+func (w *witness) leave(ctx context.Context, leave context.CancelCauseFunc, now func() time.Time) {
+	share := max(w.limit/2/time.Duration(len(w.others)), time.Millisecond)
+	began := now()
+	t := time.NewTicker(max(share/4, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		w.mu.Lock()
+		doubt := w.doubt
+		w.mu.Unlock()
+		if at := now(); !doubt.IsZero() && at.Sub(doubt) > share && at.Sub(began) > share {
+			leave(errSlow)
+			return
 		}
 	}
 }
