@@ -53,7 +53,7 @@ func BenchmarkChannel(b *testing.B) {
 	for _, c := range []int{64, 256} {
 		b.Run(fmt.Sprintf("bare/clients=%d", c), func(b *testing.B) { bare(b, n, c) })
 	}
-	for _, c := range []int{64, 512, 1024} {
+	for _, c := range []int{64, 512, 1024, 2048} {
 		b.Run(fmt.Sprintf("consents/clients=%d", c), func(b *testing.B) { consents(b, n, c) })
 	}
 }
