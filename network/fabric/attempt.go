@@ -55,6 +55,9 @@ func (c *carriage) attempt(batch []*message, tries int) {
 			return
 		}
 		if tries >= halveAfter {
+			if len(batch) == 1 && disagreed(why) {
+				c.l.shun(batch[0])
+			}
 			c.submitted()
 			if half := len(batch) / 2; half > 0 {
 				other := &carriage{l: c.l, ln: c.ln, free: true}
@@ -66,6 +69,12 @@ func (c *carriage) attempt(batch []*message, tries int) {
 		pause(c.l.ctx, wait)
 		wait = min(2*wait, againLate)
 	}
+}
+
+// disagreed reports whether endorsers answered, and not the same, or not what the own copy says.
+func disagreed(err error) bool {
+	var answer *AnswerError
+	return errors.Is(err, ErrMismatch) || errors.Is(err, errRefused) || errors.As(err, &answer)
 }
 
 // send are the messages of a batch that are to be tried now. Those whose time is out are given back.
@@ -97,6 +106,9 @@ func (l *Ledger) stay(batch []*message) []*message {
 	return batch
 }
 
+// errRefused is why a refusal is not believed.
+var errRefused = errors.New("and the own copy does not")
+
 // once endorses, submits and commits a batch. It returns what has no outcome yet, and why.
 func (c *carriage) once(batch []*message, tries int) (left []*message, why error) {
 	e, codes, err := c.endorse(batch, tries)
@@ -109,7 +121,7 @@ func (c *carriage) once(batch []*message, tries int) (left []*message, why error
 			accepted = append(accepted, m)
 		} else if !c.refused(m, consent.Code(codes[i])) {
 			left = append(left, m)
-			why = &StageError{Endorsing, "", fmt.Errorf("the endorsers say %q, and the own copy does not", codes[i])}
+			why = &StageError{Endorsing, "", fmt.Errorf("the endorsers say %q, %w", codes[i], errRefused)}
 		}
 	}
 	if len(accepted) == 0 {

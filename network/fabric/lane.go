@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -88,17 +89,22 @@ func (l *Ledger) pick(ln *lane) []*message {
 		limit = 1
 	}
 	var batch []*message
+	now := l.cfg.Now()
 	ln.waiting = slices.DeleteFunc(ln.waiting, func(m *message) bool {
 		if m.settled {
 			return true
 		}
-		if l.cfg.Now().After(m.until) {
+		if now.After(m.until) {
 			l.give(m, nil)
 			return true
 		}
 		h, n := m.handle(), len(m.v.Marshal())
-		if len(batch) == limit || len(batch) > 0 && size+n > maxBytes || !h.IsZero() && l.busy[h] != nil {
+		lonely := now.Before(l.lonely[h])
+		if len(batch) == limit || len(batch) > 0 && (lonely || size+n > maxBytes) || !h.IsZero() && l.busy[h] != nil {
 			return false
+		}
+		if lonely {
+			limit = 1
 		}
 		if !h.IsZero() {
 			l.busy[h] = m
@@ -107,6 +113,24 @@ func (l *Ledger) pick(ln *lane) []*message {
 		return true
 	})
 	return batch
+}
+
+// A subject whose message endorsers do not agree about, because one of them has not got her opening yet, makes every batch
+// fail that she is in. So her messages go alone for a while, unless there are many such: then it is not for the subjects.
+const (
+	lonelyFor  = 30 * time.Second
+	manyLonely = 16
+)
+
+// shun notes that a message had no outcome by itself.
+func (l *Ledger) shun(m *message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.cfg.Now()
+	maps.DeleteFunc(l.lonely, func(_ consent.SubjectID, until time.Time) bool { return now.After(until) })
+	if h := m.handle(); !h.IsZero() && len(l.lonely) < manyLonely {
+		l.lonely[h] = now.Add(lonelyFor)
+	}
 }
 
 // carry takes a batch to its end.

@@ -87,10 +87,11 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
-	busy    map[consent.SubjectID]*message // handles' messages on their way
-	pending map[consent.Hash]*message      // taken, outcome not known yet
-	doubt   map[consent.Hash][]string      // given back as Unknown: their transactions
-	waiting map[string]chan<- string       // told a transaction's validation code
+	busy    map[consent.SubjectID]*message  // handles' messages on their way
+	lonely  map[consent.SubjectID]time.Time // handles whose messages share no transaction until then
+	pending map[consent.Hash]*message       // taken, outcome not known yet
+	doubt   map[consent.Hash][]string       // given back as Unknown: their transactions
+	waiting map[string]chan<- string        // told a transaction's validation code
 	late    lateBodies
 	closed  bool
 }
@@ -110,7 +111,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		cfg: cfg, ch: cfg.Channel, copy: c, lanes: map[laneKey]*lane{}, busy: map[consent.SubjectID]*message{},
-		pending: map[consent.Hash]*message{}, doubt: map[consent.Hash][]string{}, waiting: map[string]chan<- string{},
+		lonely: map[consent.SubjectID]time.Time{}, pending: map[consent.Hash]*message{}, doubt: map[consent.Hash][]string{}, waiting: map[string]chan<- string{},
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.fresh.begin(cfg.Now())

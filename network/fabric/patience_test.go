@@ -3,6 +3,7 @@ package fabric_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -136,5 +137,50 @@ func TestWithdrawalGoesFirst(t *testing.T) {
 	s.must(s.g, p.RevokeAll())
 	if err := <-stuck; consent.CodeOf(err) != consent.Unavailable {
 		t.Errorf("the grant: %v, want %s", err, consent.Unavailable)
+	}
+}
+
+// A subject that makes every batch fail that she is in does so once: then her messages go alone, and those of others together.
+func TestLonely(t *testing.T) {
+	s := newTown(t, func(c *fabric.Config) { c.Linger, c.Patience = 20*time.Millisecond, 2*time.Second })
+	const people = 12
+	poison := s.subject()
+	var failed atomic.Int64
+	poisoned := func(m consent.Message) hooks {
+		text := string(m.Marshal())
+		return hooks{endorse: func(_ string, c fabric.Call) error {
+			var b wire.Batch
+			if consent.Decode(c.Batch, &b) == nil && slices.Contains(b.Messages, text) {
+				if len(b.Messages) > 1 {
+					failed.Add(1)
+				}
+				return fabric.ErrMismatch
+			}
+			return nil
+		}}
+	}
+	for round := range 2 {
+		last := s.grant(poison)
+		var all []consent.Message
+		for range people {
+			all = append(all, s.grant(s.subject()))
+		}
+		s.n.set(poisoned(last))
+		var wg sync.WaitGroup
+		for _, m := range append(all, last) {
+			wg.Go(func() {
+				if _, err := s.submit(s.g, m); err != nil && m.Body != last.Body {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		s.n.set(hooks{})
+		if round == 0 && failed.Swap(0) == 0 {
+			t.Fatal("no batch failed")
+		}
+	}
+	if n := failed.Load(); n > 0 {
+		t.Errorf("%d more batches failed", n)
 	}
 }
