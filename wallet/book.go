@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/volens-ledger/volens/chaincode/consent"
 )
 
@@ -114,6 +116,20 @@ func (l *Ledger) PinCopy(key string) {
 	if !l.Pinned(key) {
 		l.Copies = append(l.Copies, key)
 	}
+}
+
+// Admits refuses a log key that cannot be read, or that passes for one that is pinned.
+func (l *Ledger) Admits(key string) error {
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPinned, err)
+	}
+	for _, other := range append([]string{l.Log.Key}, l.Copies...) {
+		if o, err := note.NewVerifier(other); err == nil && alike(o, v) {
+			return fmt.Errorf("%w: its key passes for one that is known", ErrPinned)
+		}
+	}
+	return nil
 }
 
 // Pinned reports whether receipts by a log key hold.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,15 +59,29 @@ func leafOf(m consent.Message, r network.Receipt) (consent.Leaf, error) {
 	return leaf, nil
 }
 
+// verifiers are of the pinned key and of those of copies that can be read and told from it.
+func verifiers(pinned Ledger) ([]note.Verifier, error) {
+	own, err := note.NewVerifier(pinned.Log.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the pinned key: %w", ErrReceipt, err)
+	}
+	keys := []note.Verifier{own}
+	for _, key := range pinned.Copies {
+		if v, err := note.NewVerifier(key); err == nil && !slices.ContainsFunc(keys, func(o note.Verifier) bool { return alike(o, v) }) {
+			keys = append(keys, v)
+		}
+	}
+	return keys, nil
+}
+
+// alike reports whether a checkpoint cannot tell two keys apart: it names them by name and four bytes of hash.
+func alike(a, b note.Verifier) bool { return a.Name() == b.Name() && a.KeyHash() == b.KeyHash() }
+
 // openCheckpoint checks a signed checkpoint (C2SP tlog-checkpoint) of the ledger.
 func openCheckpoint(pinned Ledger, signed string) (Checkpoint, error) {
-	var keys []note.Verifier
-	for _, key := range append([]string{pinned.Log.Key}, pinned.Copies...) {
-		v, err := note.NewVerifier(key)
-		if err != nil {
-			return Checkpoint{}, fmt.Errorf("%w: the pinned key: %w", ErrReceipt, err)
-		}
-		keys = append(keys, v)
+	keys, err := verifiers(pinned)
+	if err != nil {
+		return Checkpoint{}, err
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(keys...))
 	if err != nil {

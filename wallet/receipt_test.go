@@ -90,6 +90,15 @@ func TestCheckReceiptOfACopy(t *testing.T) {
 	if _, _, err := wallet.CheckReceipt(pinned, m, r); err != nil || len(pinned.Copies) != 1 {
 		t.Errorf("%v, %q", err, pinned.Copies)
 	}
+	pinned.Copies = append([]string{"no key", key}, pinned.Copies...) // a bad one takes nothing from the others
+	if _, _, err := wallet.CheckReceipt(pinned, m, r); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"no key", key, copied, ""} {
+		if err := pinned.Admits(bad); !errors.Is(err, wallet.ErrPinned) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
 }
 
 func TestCheckReceiptRefuses(t *testing.T) {

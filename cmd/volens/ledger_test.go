@@ -30,7 +30,7 @@ func TestOperatorScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/operator",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonValue, "same": same, "spoil": spoil, "flip": flip, "port": port, "ready": ready,
+			"exits": exits, "json": jsonValue, "line": lineOf, "same": same, "spoil": spoil, "flip": flip, "port": port, "ready": ready,
 			"agekey": ageKey,
 		},
 	})
@@ -48,7 +48,7 @@ func TestFabricScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/fabric",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "json": jsonValue, "same": same, "port": port, "ready": ready, "until": until, "nothing": nothing,
+			"exits": exits, "json": jsonValue, "line": lineOf, "same": same, "port": port, "ready": ready, "until": until, "nothing": nothing,
 		},
 		Setup: func(e *testscript.Env) error {
 			own, err := launch.Open(launch.Config{Dir: filepath.Join(e.WorkDir, "net")})

@@ -97,6 +97,20 @@ func code(ts *testscript.TestScript, args []string) int {
 	return 0
 }
 
+// lineOf sets a variable to a line of a file, the first being 1.
+func lineOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: line NAME FILE NUMBER")
+	}
+	lines := strings.Split(ts.ReadFile(args[1]), "\n")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	if n < 1 || n > len(lines) {
+		ts.Fatalf("line: %s has %d lines", args[1], len(lines))
+	}
+	ts.Setenv(args[0], lines[n-1])
+}
+
 func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: json NAME PATH")

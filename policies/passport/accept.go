@@ -53,8 +53,8 @@ const (
 //
 // Whose people: a visa's identity (iss and sub) is the presenter's when the presenter is known to have it (People), when the passport
 // is a token that a believed broker signed for the presenter's own client (aud) and for that identity, or when a visa links it to one
-// that is (LinkedIdentities, GA4GH Passport 1.2), directly or by others. A link under conditions, or that people made themselves
-// (by self or peer), links nothing.
+// that is (LinkedIdentities, GA4GH Passport 1.2), directly or by others. A link under conditions, or that no organisation
+// stands for (by so, system or dac), links nothing.
 //
 // It fails on what is no passport, on one that is over, was given to somebody else or is not signed by the broker that it names, and
 // on visas of more than one person. Of a broker that nobody believes here the signature is not asked for: then the passport proves

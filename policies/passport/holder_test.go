@@ -50,6 +50,7 @@ func TestHolder(t *testing.T) {
 		"linked by a third":                      {registered, of(home, "r1") + " " + linkOf(third, "0", toRosa+";"+toHers, nil), 2, 1500, false},
 		"linked by herself":                      {registered, of(home, "r1") + " " + linkOf(home, "r1", "", bySelf("self", nil)), 0, 0, false},
 		"linked by a colleague":                  {registered, of(home, "r1") + " " + linkOf(home, "r1", "", bySelf("peer", nil)), 0, 0, false},
+		"linked by nobody says whom":             {registered, of(home, "r1") + " " + linkOf(home, "r1", "", bySelf("", nil)), 0, 0, false},
 		"linked under a condition":               {registered, of(home, "r1") + " " + linkOf(home, "r1", "", bySelf("system", [][]map[string]string{{{"type": "ResearcherStatus", "value": "const:v"}}})), 0, 0, false},
 		"linked by somebody nobody believes":     {registered, of(home, "r1") + " " + linkOf(nobody, "x", toRosa+";"+toHers, nil), 0, 0, false},
 		"a link that cannot be read":             {registered, of(home, "r1") + " " + linkOf(home, "r1", "rosa", nil), 0, 0, false},

@@ -1,6 +1,7 @@
 package passport
 
-// people are the identities that visas are of and speak of, and what links them.
+// people are the identities that visas are of and speak of, and what links them. An issuer is believed in that,
+// too: a custodian that believes one believes it about everybody.
 type people struct {
 	at    map[Identity]int
 	links [][2]int
@@ -13,7 +14,7 @@ func peopleOf(vs []Accepted) people {
 		p.place(v.identity())
 	}
 	for _, v := range vs {
-		if v.Assertion.Type != LinkedIdentities || len(v.Assertion.Conditions) > 0 || v.Assertion.By == "self" || v.Assertion.By == "peer" {
+		if v.Assertion.Type != LinkedIdentities || len(v.Assertion.Conditions) > 0 || !vouched(v.Assertion.By) {
 			continue
 		}
 		linked, err := ParseLinked(v.Assertion.Value)
@@ -46,3 +47,6 @@ func (p *people) reach(from []Identity) {
 	}
 	spread(p.known, p.links)
 }
+
+// vouched reports whether somebody else than people stands for an assertion. Who does not say so does not (Passport 1.2, "by").
+func vouched(by string) bool { return by == "so" || by == "system" || by == "dac" }

@@ -53,6 +53,7 @@ type app struct {
 	wallet  string
 	handle  string
 	yes     bool
+	logKey  string
 	details bool
 
 	member, key, keyID string
@@ -87,6 +88,7 @@ func (a *app) personFlags(c *cobra.Command) {
 	f.StringVar(&a.wallet, "wallet", a.defaultWallet(), "path of the wallet file")
 	f.StringVar(&a.handle, "handle", "", "which handle: its 32 hex digits or your label (default the only one)")
 	f.BoolVar(&a.yes, "yes", false, "sign without asking")
+	f.StringVar(&a.logKey, "log-key", "", "with --server: the key of that gateway's log, as its organisation publishes it")
 	f.BoolVar(&a.details, "details", false, "show hashes and salts too before signing")
 }
 

@@ -140,7 +140,7 @@ func (p *person) tokenPath() string { return p.wallet + ".session" }
 // it first asks whether that one's key is to be believed.
 func (p *person) signIn(ctx context.Context) error {
 	if p.API.URL() != p.Subject.Gateway {
-		if err := online.PinCopy(ctx, p.Wallet, p.Ledger, p.API, p.confirm); err != nil {
+		if err := online.PinCopy(ctx, p.Wallet, p.Ledger, p.API, p.believe); err != nil {
 			return err
 		}
 	}
@@ -266,6 +266,26 @@ func (a *app) confirm(fields []wallet.Field) (bool, error) {
 	if !a.terminal() {
 		return false, Usage("there is no terminal to ask; scripts add --yes")
 	}
-	answer, err := a.line("Sign this? [y/N] ")
+	return a.agreed("Sign this?")
+}
+
+// agreed asks a question that no is the answer to when nothing is said.
+func (a *app) agreed(question string) (bool, error) {
+	answer, err := a.line(question + " [y/N] ")
 	return strings.EqualFold(answer, "y") || strings.EqualFold(answer, "yes"), err
+}
+
+// believe shows the log key of another gateway and asks whether it is to be believed from now on. That is more than a
+// signature, so --yes is no answer: a script names the key that it expects.
+func (a *app) believe(key string, fields []wallet.Field) (bool, error) {
+	printf(a.Err, "%s", wallet.Text(fields))
+	switch {
+	case a.logKey != "" && a.logKey != key:
+		return false, fmt.Errorf("%w: the gateway's log key is not the one of --log-key", wallet.ErrPinned)
+	case a.logKey != "":
+		return true, nil
+	case a.yes || !a.terminal():
+		return false, Usage("a key is not believed unseen: scripts name it with --log-key")
+	}
+	return a.agreed("Believe this key from now on?")
 }

@@ -87,9 +87,12 @@ func pin(ctx context.Context, b *wallet.Book, c *client.Client, v *wallet.Invita
 	return l.UsesOrigin, b.Pin(wallet.Ledger{ID: v.Ledger, Genesis: v.Genesis, Name: l.Name, Log: wallet.Log{Key: v.Key}})
 }
 
+// Believe is asked whether a log key is to be believed from now on, and shown whose it is.
+type Believe func(key string, shown []wallet.Field) (bool, error)
+
 // PinCopy makes a wallet ready for the gateway of another organisation on the same ledger: the person is shown whose key will
 // be believed, and it is pinned. For a gateway whose key is pinned it does nothing. The wallet is saved.
-func PinCopy(ctx context.Context, w *wallet.Wallet, pinned *wallet.Ledger, c *client.Client, confirm wallet.Confirm) error {
+func PinCopy(ctx context.Context, w *wallet.Wallet, pinned *wallet.Ledger, c *client.Client, believe Believe) error {
 	l, err := c.Ledger(ctx)
 	if err != nil {
 		return err
@@ -100,7 +103,10 @@ func PinCopy(ctx context.Context, w *wallet.Wallet, pinned *wallet.Ledger, c *cl
 	if pinned.Pinned(l.Key) {
 		return nil
 	}
-	yes, err := confirm([]wallet.Field{
+	if err := pinned.Admits(l.Key); err != nil {
+		return fmt.Errorf("%s: %w", c.URL(), err)
+	}
+	yes, err := believe(l.Key, []wallet.Field{
 		{Path: "gateway", Label: "Another organisation's gateway on the same ledger", Value: wallet.Escape(c.URL())},
 		{
 			Path: "key", Label: "Its key, by which its receipts will hold", Value: wallet.Escape(l.Key),

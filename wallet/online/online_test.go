@@ -212,7 +212,6 @@ func TestEnrolBelievesNothing(t *testing.T) {
 	}
 }
 
-// A claim that was refused for certain leaves no handle behind; one whose outcome is not known does.
 // Another organisation's gateway is believed on the same ledger alone, and only when the person says so.
 func TestPinCopy(t *testing.T) {
 	g := newGateway(t)
@@ -229,8 +228,13 @@ func TestPinCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	var shown []wallet.Field
-	say := func(answer bool) wallet.Confirm {
-		return func(fields []wallet.Field) (bool, error) { shown = fields; return answer, nil }
+	say := func(answer bool) online.Believe {
+		return func(key string, fields []wallet.Field) (bool, error) {
+			if shown = fields; key != g.key {
+				t.Errorf("asked about %q", key)
+			}
+			return answer, nil
+		}
 	}
 	if err := online.PinCopy(t.Context(), w, ledger, c, say(false)); err != nil || shown != nil {
 		t.Errorf("its own gateway: %v, %v", err, shown)
@@ -249,12 +253,17 @@ func TestPinCopy(t *testing.T) {
 	if err := online.PinCopy(t.Context(), w, ledger, c, say(true)); !errors.Is(err, wallet.ErrPinned) || len(ledger.Copies) != 0 {
 		t.Errorf("another ledger: %v", err)
 	}
+	g.ledger = func(l *api.Ledger) { l.Key = "no key" }
+	if err := online.PinCopy(t.Context(), w, ledger, c, say(true)); !errors.Is(err, wallet.ErrPinned) || len(ledger.Copies) != 0 {
+		t.Errorf("a key that is none: %v", err)
+	}
 	g.ledger = nil
 	if err := online.PinCopy(t.Context(), w, ledger, c, say(true)); err != nil || !ledger.Pinned(g.key) || !ledger.Pinned(own) {
 		t.Errorf("agreed: %v, %q", err, ledger.Copies)
 	}
 }
 
+// A claim that was refused for certain leaves no handle behind; one whose outcome is not known does.
 func TestEnrolRefused(t *testing.T) {
 	w := create(t)
 	for code, kept := range map[consent.Code]bool{consent.NotFound: false, consent.Expired: false, consent.Unavailable: true, consent.Unknown: true} {
