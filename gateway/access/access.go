@@ -152,7 +152,7 @@ func (s *Service) begin(ctx context.Context, who Requester, req api.AccessReques
 	var from []replica.InForce
 	switch {
 	case !s.cfg.Studies.Met(q.Purpose, t.Claims):
-		d = s.refusal("visa-demanded", "The custodian asks for a visa for this purpose that the researcher has not shown.")
+		d = s.demanded()
 		shown = d
 	case who.Part:
 		d, shown, from = s.part(ctx, &req, &q, &t, view)
@@ -245,6 +245,11 @@ func (s *Service) refusal(code, text string) policies.Decision {
 		Sentence:     policies.Sentence{Code: code, Text: text},
 		PolicyDigest: s.policy.String(), CodesDigest: s.codes.String(),
 	}
+}
+
+// demanded is the denial of a study that does not show what the custodian demands for its purpose.
+func (s *Service) demanded() policies.Decision {
+	return s.refusal("visa-demanded", "The custodian asks for a visa for this purpose that the researcher has not shown.")
 }
 
 // question is the request as the evaluator sees it.

@@ -26,11 +26,11 @@ func Check(req api.AccessRequest) error {
 	if _, err := consent.ParseSubjectID(req.Subject); err != nil {
 		return errPseudonym
 	}
-	return check(req)
+	return CheckTerms(req)
 }
 
-// check is Check for a subject who needs no name.
-func check(req api.AccessRequest) error {
+// CheckTerms is Check of all but the subject: who asks, for what purpose, and for what.
+func CheckTerms(req api.AccessRequest) error {
 	refs := slices.Clone(req.Actor.Groups)
 	if req.Actor.Reference != "" {
 		refs = append(refs, req.Actor.Reference)
@@ -55,7 +55,7 @@ func check(req api.AccessRequest) error {
 	return checkSubset(req)
 }
 
-// checkSubset is check for what is asked for of each resource.
+// checkSubset is CheckTerms for what is asked for of each resource.
 func checkSubset(req api.AccessRequest) error {
 	switch {
 	case len(req.Elements) > maxElements || len(strings.Join(req.Elements, "")) > 64*maxElements:

@@ -435,6 +435,15 @@ func TestStudy(t *testing.T) {
 			t.Errorf("%s: %+v, %q, %v", name, d, detail, err)
 		}
 	}
+	trial := consenttest.PurposeConsent(consenttest.RosaInstitute, "CLINTRCH", 0)
+	for name, shown := range map[string][]study.Visa{"visa-demanded": nil, "permit.consent-permits": {{Type: "ControlledAccessGrants", By: "dac"}}} {
+		who := rosa
+		who.Shown = shown
+		d, err := s.service.Preview(ctx, alice.Handle, api.Preview{Member: rosa.Member, Purpose: consent.Coding{Code: "CLINTRCH"}, Consent: &trial}, who)
+		if err != nil || d.Sentence.Code != name {
+			t.Errorf("previewed: %+v, %v, not %s", d.Sentence, err, name)
+		}
+	}
 	req := s.request(alice)
 	req.Passport = "not a passport"
 	if a, err := s.service.Decide(ctx, rosa, req, nil); consent.CodeOf(err) == "" && a.Decision.Decision == policies.Permit {

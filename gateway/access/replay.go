@@ -130,13 +130,16 @@ func (s *Service) Preview(ctx context.Context, h consent.SubjectID, p api.Previe
 	}
 	who.Member = p.Member
 	req := api.AccessRequest{Actor: p.Actor, Purpose: p.Purpose, Action: p.Action, Study: p.Study, Resources: p.Resources, Emergency: "preview"}
-	if err := check(req); err != nil {
+	if err := CheckTerms(req); err != nil {
 		return policies.Decision{}, err
 	}
 	q := question(who, req, view.Custodian, now)
 	t, err := s.terms(who, req, q)
 	if err != nil {
 		return policies.Decision{}, err
+	}
+	if !s.cfg.Studies.Met(q.Purpose, t.Claims) {
+		return s.demanded(), nil
 	}
 	for i := range recs {
 		uses := policies.DataUses(recs[i].Consent)

@@ -59,11 +59,7 @@ func (x *exchange) together() error {
 		if e == nil {
 			return bad("an entry is no object")
 		}
-		if e.act, e.err = x.p.entryOf(e); e.err == nil {
-			x.act = e.act
-			e.err = x.check()
-			e.act = x.act
-		}
+		e.err = x.take(e)
 	}
 	x.act = interaction{kind: batch}
 	switch b.Type {
@@ -73,6 +69,20 @@ func (x *exchange) together() error {
 		return x.transaction(b.Entry)
 	}
 	return bad("a Bundle that is sent here is a batch or a transaction")
+}
+
+// take reads an entry, its body as well: a fault in it is told before the server is asked for anything, and so tells nothing of what
+// is there.
+func (x *exchange) take(e *requested) (err error) {
+	if e.act, err = x.p.entryOf(e); err != nil {
+		return err
+	}
+	x.act = e.act
+	if err = x.check(); err == nil && (e.act.kind == create || e.act.kind == update) {
+		_, err = x.coming()
+	}
+	e.act = x.act
+	return err
 }
 
 // entryOf reads what an entry asks for, as from a request of its own.

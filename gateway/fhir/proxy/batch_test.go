@@ -123,8 +123,8 @@ func TestTransaction(t *testing.T) {
 	}{
 		"of what is denied":     {asked("transaction", create, "PUT Observation/s "+observation("s", "")), http.StatusNotFound},
 		"of what is not there":  {asked("transaction", create, "DELETE Observation/none"), http.StatusNotFound},
-		"creates a denied type": {asked("transaction", update, `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusForbidden},
-		"another's":             {asked("transaction", update, "POST Observation "+observation("x", `,"subject":{"reference":"Patient/bob"}`)), http.StatusForbidden},
+		"creates a denied type": {asked("transaction", update, `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusNotFound},
+		"another's":             {asked("transaction", update, "POST Observation "+observation("x", `,"subject":{"reference":"Patient/bob"}`)), http.StatusNotFound},
 		"of an entry of it":     {asked("transaction", "POST Observation "+observation("x", `,"subject":{"reference":"urn:uuid:1"}`)), http.StatusForbidden},
 		"creates a patient":     {asked("transaction", `POST Patient {"resourceType":"Patient"}`), http.StatusForbidden},
 		"reads what it changes": {asked("transaction", update, "GET Observation/a"), http.StatusBadRequest},
@@ -138,7 +138,10 @@ func TestTransaction(t *testing.T) {
 			asked("transaction", "GET Observation/a", "GET Observation/s"), http.StatusNotFound,
 		},
 		"reads, and creates a denied type": {
-			asked("transaction", "GET Observation/a", `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusForbidden,
+			asked("transaction", "GET Observation/a", `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusNotFound,
+		},
+		"only creates, a denied type": {
+			asked("transaction", create, `POST Condition {"resourceType":"Condition","subject":{"reference":"Patient/alice"}}`), http.StatusForbidden,
 		},
 		"searches":           {asked("transaction", update, "GET Observation?code=x"), http.StatusNotImplemented},
 		"reads a history":    {asked("transaction", update, "GET Observation/b/_history"), http.StatusNotImplemented},

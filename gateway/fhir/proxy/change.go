@@ -45,8 +45,8 @@ func (x *exchange) perform() (changed, error) {
 	}
 	w := &window{}
 	defer w.done()
-	if !w.fits(its...) {
-		return changed{}, bad("the resource contains too many others")
+	if !w.fits(its...) { // by what is there, of which nothing may be told
+		return changed{}, x.act.refusal()
 	}
 	w.add(its...)
 	if err := x.decide(w, x.act.action()); err != nil {
@@ -93,21 +93,22 @@ func (a *interaction) method() string {
 	return map[kind]string{create: http.MethodPost, update: http.MethodPut, remove: http.MethodDelete}[a.kind]
 }
 
-// changing gathers what a change is decided on: what is there, and what comes.
+// changing gathers what a change is decided on: what comes, and what is there. What comes is read first: else its faults would tell
+// whether there is something.
 func (x *exchange) changing() (its []*item, err error) {
-	if x.act.kind != create {
-		it, err := x.fetch(x.act.path)
-		if err != nil {
-			return nil, err
-		}
-		its = append(its, it)
-	}
 	if x.act.kind != remove {
 		it, err := x.coming()
 		if err != nil {
 			return nil, err
 		}
 		its = append(its, it)
+	}
+	if x.act.kind != create {
+		it, err := x.fetch(x.act.path)
+		if err != nil {
+			return nil, err
+		}
+		its = slices.Insert(its, 0, it)
 	}
 	for _, it := range its {
 		if len(it.subjects) == 0 && !x.who.custodian { // nobody's data is the custodian's to change

@@ -6,11 +6,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/volens-ledger/volens/gateway/api"
-	"github.com/volens-ledger/volens/policies"
 )
 
 // upstreamTimeout is how long the server may take to begin an answer.
@@ -210,20 +208,7 @@ func (x *exchange) wouldFlow(it *item) bool {
 	if _, needs := x.p.cfg.Needs.Need(x.who.purpose, it.typ); !needs {
 		return false
 	}
-	for _, patient := range it.subjects {
-		h, ok := x.p.cfg.Handle(patient)
-		if !ok {
-			return false
-		}
-		d, err := x.p.cfg.Access.Preview(x.r.Context(), h, api.Preview{
-			Member: x.who.Member, Actor: x.who.actor, Purpose: x.who.purpose, Action: x.who.request("access").Action, Study: x.who.study,
-			Resources: it.parts,
-		}, x.who.Requester)
-		if err != nil || d.Decision != policies.Permit {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(it.subjects, func(patient string) bool { return !x.preview(patient, "access", it.parts) })
 }
 
 // bundleWriter writes a Bundle as it comes to be. Nothing is written before the first window is decided and on record.

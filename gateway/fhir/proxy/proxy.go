@@ -209,6 +209,11 @@ func (x *exchange) check() error {
 	if err := x.act.checkParams(x.p.cfg.Needs, x.who.purpose); err != nil {
 		return err
 	}
+	req := x.who.request("access")
+	req.Elements, req.Summary = x.act.ask.Elements, x.act.ask.Summary
+	if err := access.CheckTerms(req); err != nil { // here, since the decision would say it only of what is there
+		return err
+	}
 	x.act.asked = x.act.path
 	if q := x.act.query.Encode(); q != "" {
 		x.act.asked += "?" + q

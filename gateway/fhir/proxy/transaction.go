@@ -15,13 +15,17 @@ import (
 // FHIR has reads come after changes. Here they are made before, since what is not permitted must be known before anything is done
 // that cannot be undone; so a transaction reads by name, and nothing that it changes: then both orders read the same. Searches stand
 // in a batch.
+//
+// Nothing is on record as permitted before everything is known to be: a denial leaves no permit behind, with its patient or another.
+// What fails after that (a consent that ends between the two looks, the server at the commit) leaves what is on record as permitted,
+// not as delivered.
 func (x *exchange) transaction(entries []*requested) error {
+	x.who.Part = false
 	if err := inOrder(entries); err != nil {
 		return err
 	}
-	order := []string{"correct", "collect", "access"} // reads last: what is on record as read has nothing after it that could be refused
 	windows := map[string]*window{}
-	for _, action := range order {
+	for _, action := range actions {
 		w := &window{}
 		defer w.done()
 		windows[action] = w
@@ -31,10 +35,8 @@ func (x *exchange) transaction(entries []*requested) error {
 			return err
 		}
 	}
-	for _, action := range order {
-		if err := x.permit(windows[action], action); err != nil {
-			return err
-		}
+	if err := x.permit(windows, refused(entries)); err != nil {
+		return err
 	}
 	if err := x.released(entries); err != nil {
 		return err
@@ -47,19 +49,47 @@ func (x *exchange) transaction(entries []*requested) error {
 	return x.commit(entries)
 }
 
-// permit decides a window of a transaction. All of it has to be permitted; what may not be read or changed is as if it were not there.
-func (x *exchange) permit(w *window, action string) error {
-	err := x.decide(w, action)
-	switch {
-	case err != nil || flow(w.items):
-		return err
-	case action == "collect":
-		return errDenied
+// actions are those that a transaction is decided on, in this order. Reads come last: what is on record as read has nothing after it
+// that could be refused.
+var actions = []string{"correct", "collect", "access"}
+
+// permit decides a transaction. All of it has to be permitted.
+func (x *exchange) permit(windows map[string]*window, refusal error) error {
+	all := true
+	for _, action := range actions {
+		would, err := x.foresee(windows[action], action)
+		if err != nil {
+			return err
+		}
+		all = all && would
 	}
-	return errAbsent
+	if !all {
+		return refusal
+	}
+	for _, action := range actions {
+		if err := x.decide(windows[action], action); err != nil {
+			return err
+		}
+		if !flow(windows[action].items) {
+			return refusal
+		}
+	}
+	return nil
 }
 
-// gather adds what an entry of a transaction is decided on to a window.
+// refused is the answer to a transaction that is not permitted. As soon as it names something it is the same as for what is not
+// there, whichever of its entries is refused: else another entry's refusal would tell that it is there.
+func refused(entries []*requested) error {
+	for _, e := range entries {
+		if e.act.kind != create {
+			return errAbsent
+		}
+	}
+	return errDenied
+}
+
+// gather adds what an entry of a transaction is decided on to a window. What does not fit is as if it were not there, since whether
+// it fits depends on what is.
 func (x *exchange) gather(e *requested, w *window) error {
 	x.act = e.act
 	what := x.changing
@@ -72,7 +102,7 @@ func (x *exchange) gather(e *requested, w *window) error {
 		return err
 	}
 	if !w.fits(e.its...) {
-		return bad("the transaction has too many resources")
+		return errAbsent
 	}
 	w.add(e.its...)
 	return nil

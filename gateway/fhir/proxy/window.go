@@ -57,9 +57,14 @@ type asking struct {
 
 // decide finds out what flows. When it returns, each decision is on record, durable. The caller calls done, whatever happens.
 func (x *exchange) decide(w *window, action string) error {
+	return x.decideOn(w, x.shares(w), action)
+}
+
+// decideOn is decide of some shares.
+func (x *exchange) decideOn(w *window, shares []share, action string) error {
 	var under []asking
 	var first error
-	for _, of := range x.shares(w) {
+	for _, of := range shares {
 		a, err := x.begin(w, of, action)
 		if err != nil || a.pending == nil {
 			first = errors.Join(first, err)
@@ -104,10 +109,9 @@ func (x *exchange) shares(w *window) (out []share) {
 	return out
 }
 
-// begin asks for one share. Nothing is pending when nobody knows the patient here; then nothing flows.
-func (x *exchange) begin(w *window, of share, action string) (asking, error) {
-	var a asking
-	req := x.who.request(action)
+// asking is the request for one share, without its patient.
+func (x *exchange) asking(w *window, of share, action string) (a asking, req api.AccessRequest) {
+	req = x.who.request(action)
 	req.Elements, req.Summary = of.ask.Elements, of.ask.Summary
 	for _, it := range w.items {
 		if of.has(it) {
@@ -116,6 +120,12 @@ func (x *exchange) begin(w *window, of share, action string) (asking, error) {
 			req.Present = append(req.Present, x.present(it)...)
 		}
 	}
+	return a, req
+}
+
+// begin asks for one share. Nothing is pending when nobody knows the patient here; then nothing flows.
+func (x *exchange) begin(w *window, of share, action string) (asking, error) {
+	a, req := x.asking(w, of, action)
 	h, ok := x.p.cfg.Handle(of.patient)
 	if !ok || len(a.items) == 0 { // none is left when all was withheld meanwhile, for another patient's sake
 		return a, nil
@@ -129,6 +139,31 @@ func (x *exchange) begin(w *window, of share, action string) (asking, error) {
 		return a, nil
 	}
 	return a, err
+}
+
+// foresee reports whether everything in a window would be permitted, and puts nothing on record of what would be. What would not is
+// asked for, so that it is on record as denied.
+func (x *exchange) foresee(w *window, action string) (bool, error) {
+	var denied []share
+	for _, of := range x.shares(w) {
+		if _, req := x.asking(w, of, action); !x.preview(of.patient, action, req.Resources) {
+			denied = append(denied, of)
+		}
+	}
+	err := x.decideOn(w, denied, action)
+	return len(denied) == 0 && flow(w.items), err
+}
+
+// preview reports whether a patient's consents permit something now. A fault permits nothing.
+func (x *exchange) preview(patient, action string, of []policies.Resource) bool {
+	h, ok := x.p.cfg.Handle(patient)
+	if !ok {
+		return false
+	}
+	d, err := x.p.cfg.Access.Preview(x.r.Context(), h, api.Preview{
+		Member: x.who.Member, Actor: x.who.actor, Purpose: x.who.purpose, Action: x.who.request(action).Action, Study: x.who.study, Resources: of,
+	}, x.who.Requester)
+	return err == nil && d.Decision == policies.Permit
 }
 
 func (who *requester) request(action string) api.AccessRequest {
