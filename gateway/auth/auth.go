@@ -55,6 +55,7 @@ type Config struct {
 	Secrets          int // sessions and tokens at a time, together; default 100,000
 	SecretsPerPerson int // of one principal; the least recently used one goes; default 8
 	SecretsPerClient int // default 512; each holds 32 KiB of visas at most
+	Visas            int // bytes of visas that tokens stand for, of all clients together; default 64 MiB
 	Spent            int // nonces and assertions remembered until they would have expired; default 65,536 each
 }
 
@@ -116,7 +117,7 @@ func New(cfg Config, l Ledger) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, ledger: l, domain: origin.Host, boot: cfg.Now(), tagSeed: maphash.MakeSeed(),
-		secrets: newTable(cfg.Secrets), nonces: newSpent(cfg.Spent), assertions: newSpent(cfg.Spent),
+		secrets: newTable(cfg.Secrets, cfg.Visas), nonces: newSpent(cfg.Spent), assertions: newSpent(cfg.Spent),
 		cross:      http.NewCrossOriginProtection(),
 		challenges: newLimiter(cfg.SignInsPerRemote), signIns: newLimiter(cfg.SignInsPerRemote),
 		tokens: newLimiter(cfg.TokensPerRemote), claims: newLimiter(cfg.ClaimsPerRemote), keys: newLimiter(cfg.SignInsPerKey), clients: newLimiter(cfg.TokensPerClient),
@@ -158,6 +159,7 @@ func (c *Config) fill() {
 	orDefault(&c.Secrets, 100_000)
 	orDefault(&c.SecretsPerPerson, 8)
 	orDefault(&c.SecretsPerClient, 512)
+	orDefault(&c.Visas, 64<<20)
 	orDefault(&c.Spent, 1<<16)
 }
 

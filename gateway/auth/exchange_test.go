@@ -3,6 +3,7 @@ package auth_test
 import (
 	"encoding/json"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // exchanging is a world whose custodian believes a broker, of which Rosa is the subject rosa.
-func exchanging(t testing.TB) (*world, *passporttest.Broker) {
+func exchanging(t testing.TB, change ...func(*auth.Config)) (*world, *passporttest.Broker) {
 	t.Helper()
 	b := passporttest.New(t, "https://broker.example")
 	raw, err := json.Marshal(map[string]any{"issuers": []any{b.Known(map[string][]string{"rosa-institute": {"rosa"}}, nil)}})
@@ -24,7 +25,7 @@ func exchanging(t testing.TB) (*world, *passporttest.Broker) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, func(c *auth.Config) { c.Studies = rules })
+	w := newWorld(t, append(change, func(c *auth.Config) { c.Studies = rules })...)
 	w.withKeys()
 	b.From, b.Until = w.clock().Unix()-10, w.clock().Unix()+3600
 	return w, b
@@ -112,6 +113,33 @@ func TestExchange(t *testing.T) {
 	}
 	if p, err := w.svc.Authenticate(bearer(k.AccessToken)); err != nil || p.Shown() != nil {
 		t.Errorf("%v, %v", p.Shown(), err)
+	}
+}
+
+// TestExchangeRoom: what tokens stand for has a bound for all clients together; when it is reached, passports are refused for a
+// while and nothing else is.
+func TestExchangeRoom(t *testing.T) {
+	w, b := exchanging(t, func(c *auth.Config) { c.Visas = 1000 })
+	visa := b.Visa("rosa", "ResearcherStatus", strings.Repeat("v", 300), nil) // 450 bytes, so two have room
+	show := func() string {
+		a := w.ask()
+		a.exchange(visa)
+		return w.sendAsk(a)
+	}
+	const full = "temporarily_unavailable"
+	for i, want := range []string{"", "", full, full} {
+		if got := show(); got != want {
+			t.Errorf("passport %d: %q, not %q", i, got, want)
+		}
+	}
+	if got := w.sendAsk(w.ask()); got != "" {
+		t.Errorf("without a passport: %q", got)
+	}
+	w.advance(5 * time.Minute) // the tokens end
+	for i, want := range []string{"", "", full} {
+		if got := show(); got != want {
+			t.Errorf("passport %d after a while: %q, not %q", i, got, want)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 // grant is what a secret stands for.
 type grant struct {
 	id      identity
+	visas   int // bytes of what was shown
 	use     use
 	expires int64        // Unix nanoseconds
 	idle    int64        // nanoseconds without use that end it; 0: none
@@ -39,10 +40,12 @@ func (g *grant) live(now int64) bool {
 type table struct {
 	shards [64]shard
 	limit  int
+	room   int // bytes of visas
 
 	mu    sync.Mutex
 	owned map[owner][]digest
 	count int
+	visas int
 	swept int64
 }
 
@@ -51,8 +54,8 @@ type shard struct {
 	grants map[digest]*grant
 }
 
-func newTable(limit int) *table {
-	t := &table{limit: limit, owned: map[owner][]digest{}}
+func newTable(limit, room int) *table {
+	t := &table{limit: limit, room: room, owned: map[owner][]digest{}}
 	for i := range t.shards {
 		t.shards[i].grants = map[digest]*grant{}
 	}
@@ -82,12 +85,12 @@ func (t *table) peekLive(d digest, u use, now int64) *grant {
 	return g
 }
 
-// add keeps a grant. Of an owner who has limit grants the least recently used one ends; when the whole table is full the
-// error is Unavailable.
+// add keeps a grant. Of an owner who has limit grants the least recently used one ends; when the whole table is full, or
+// has no room for what was shown, the error is Unavailable.
 func (t *table) add(d digest, g *grant, limit int, now int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.count >= t.limit && now-t.swept >= int64(time.Second) {
+	if (t.count >= t.limit || t.crowded(g)) && now-t.swept >= int64(time.Second) {
 		t.forget(now)
 	}
 	mine := t.owned[g.id.owner]
@@ -97,14 +100,21 @@ func (t *table) add(d digest, g *grant, limit int, now int64) error {
 	if t.count >= t.limit {
 		return consent.Errorf(consent.Unavailable, "too many people are signed in; try again in a minute")
 	}
+	if t.crowded(g) {
+		return consent.Errorf(consent.Unavailable, "too many passports are being shown; try again in a minute")
+	}
 	t.owned[g.id.owner] = append(t.owned[g.id.owner], d)
 	t.count++
+	t.visas += g.visas
 	s := t.shard(d)
 	s.mu.Lock()
 	s.grants[d] = g
 	s.mu.Unlock()
 	return nil
 }
+
+// crowded reports whether there is no room for what was shown with a grant; the caller holds mu.
+func (t *table) crowded(g *grant) bool { return g.visas > 0 && t.visas+g.visas > t.room }
 
 // oldest is the least recently used of these secrets.
 func (t *table) oldest(ds []digest) digest {
@@ -130,6 +140,7 @@ func (t *table) drop(o owner, d digest) {
 		delete(t.owned, o)
 	}
 	t.count--
+	t.visas -= t.peek(d).visas
 	s := t.shard(d)
 	s.mu.Lock()
 	delete(s.grants, d)

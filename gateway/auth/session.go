@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/volens-ledger/volens/policies/study"
 )
 
 // CookieName is the session cookie. The prefix makes browsers insist on Secure, Path=/ and no Domain.
@@ -81,7 +83,7 @@ func (s *Service) issue(p Principal, u use, life, idle time.Duration) (secret st
 	}
 	now := s.cfg.Now()
 	expires = now.Add(life)
-	g := &grant{id: p.id, use: u, expires: expires.UnixNano(), idle: int64(idle)}
+	g := &grant{id: p.id, visas: study.Size(p.id.shown), use: u, expires: expires.UnixNano(), idle: int64(idle)}
 	g.seen.Store(now.UnixNano())
 	d = sha256.Sum256(random[:])
 	limit := s.cfg.SecretsPerPerson

@@ -138,6 +138,22 @@ type Visa struct {
 	Digest                          consent.Hash // SHA-256 of the token
 }
 
+// structBytes is what a Visa takes beside what it says: five strings, two times and a digest.
+const structBytes = 5*16 + 2*8 + 32
+
+// Size is about how many bytes visas take that are kept.
+func Size(vs []Visa) (bytes int) {
+	for _, v := range vs {
+		bytes += structBytes + v.said()
+	}
+	return bytes
+}
+
+// said is how many bytes a visa says.
+func (v *Visa) said() int {
+	return len(v.Type) + len(v.Value) + len(v.Source) + len(v.By) + len(v.Issuer)
+}
+
 // Disease is a disease with those above it.
 type Disease struct {
 	Name  string
@@ -220,15 +236,23 @@ type Shown struct {
 }
 
 // Show reads a passport as passport.Trust.Accept does, for what counts as the member's own. The passport need not be kept: what
-// counts of it is judged by itself, until Until.
+// counts of it is judged by itself, until Until. What does not count, and a
+// passport that is refused, is judged again a minute later at the earliest.
 func (r *Rules) Show(member consent.MemberID, pass string, now consent.Millis) (s Shown, err error) {
 	if r == nil {
 		r = &Rules{}
 	}
 	k := key(member, pass)
-	if s, ok := r.memo.find(k, now); ok {
-		return s, nil
+	if known, ok := r.memo.find(k, now); ok {
+		return known.Shown, known.err
 	}
+	s, err = r.judge(member, pass, now)
+	r.memo.keep(k, s, err, now)
+	return s, err
+}
+
+// judge is Show of a passport that nobody remembers.
+func (r *Rules) judge(member consent.MemberID, pass string, now consent.Millis) (s Shown, err error) {
 	by := r.members[member]
 	by.Here = r.here
 	shown, err := r.trust.Accept(pass, by, int64(now)/1000)
@@ -243,12 +267,11 @@ func (r *Rules) Show(member consent.MemberID, pass string, now consent.Millis) (
 			Asserted: consent.Millis(a.Assertion.Asserted * 1000), Expires: consent.Millis(a.Expires * 1000), Digest: a.Digest,
 		}
 		s.Visas = append(s.Visas, v)
-		kept += len(v.Type) + len(v.Value) + len(v.Source) + len(v.By) + len(v.Issuer)
+		kept += v.said()
 	}
 	if kept > maxKept {
 		return Shown{}, consent.Errorf(consent.TooLarge, "what the visas of a passport say has at most %d KiB", maxKept>>10)
 	}
-	r.memo.keep(k, s, now)
 	return s, nil
 }
 

@@ -2,6 +2,8 @@ package study_test
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,6 +145,45 @@ func TestShow(t *testing.T) {
 	}
 	if _, err := r.Read(study.Stated{Terms: many}, 0); consent.CodeOf(err) != consent.TooLarge {
 		t.Errorf("65 terms: %v", err)
+	}
+}
+
+// TestShowIgnored: a passport of which not everything counts, or that is refused, is remembered with what is said of it, so that it is
+// not judged with each request; what counts later does so a minute later.
+func TestShowIgnored(t *testing.T) {
+	broker := passporttest.New(t, "https://b.example")
+	raw, err := json.Marshal(map[string]any{"issuers": []any{broker.Known(map[string][]string{"rosa": {"ann"}}, nil)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := study.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker.From, broker.Until = 500, 10_000
+	now := broker.Visa("ann", "ResearcherStatus", "https://bona.fide", nil)
+	soon := broker.Visa("ann", "AcceptedTermsAndPolicies", "v", map[string]any{"iat": 1080}) // believed from 1,020 s on
+	over := broker.Visa("ann", "AffiliationAndRole", "v", map[string]any{"exp": 1010})
+	others := broker.Visa("ben", "ResearcherStatus", "v", map[string]any{"iat": 1080})
+	for name, c := range map[string]struct {
+		pass string
+		want map[consent.Millis][2]int // visas that count and that do not, -1: it is refused
+	}{
+		"one that counts later": {now + " " + soon, map[consent.Millis][2]int{1_000_000: {1, 1}, 1_030_000: {1, 1}, 1_060_000: {2, 0}}},
+		"nothing that counts":   {soon, map[consent.Millis][2]int{1_000_000: {0, 1}, 1_059_999: {0, 1}, 1_060_000: {1, 0}}},
+		"one that ends first":   {now + " " + soon + " " + over, map[consent.Millis][2]int{1_000_000: {2, 1}, 1_009_999: {2, 1}, 1_010_000: {1, 2}}},
+		"of two people later":   {now + " " + others, map[consent.Millis][2]int{1_000_000: {1, 1}, 1_030_000: {1, 1}, 1_060_000: {-1, -1}, 1_119_999: {-1, -1}}},
+	} {
+		for _, at := range slices.Sorted(maps.Keys(c.want)) {
+			s, err := r.Show("rosa", c.pass, at)
+			got := [2]int{len(s.Visas), len(s.Ignored)}
+			if err != nil {
+				got = [2]int{-1, -1}
+			}
+			if got != c.want[at] {
+				t.Errorf("%s, at %d: %v, not %v (%v)", name, at, got, c.want[at], err)
+			}
+		}
 	}
 }
 
