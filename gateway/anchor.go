@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/volens-ledger/volens/chaincode/consent"
 	"github.com/volens-ledger/volens/gateway/api"
+	"github.com/volens-ledger/volens/network"
 )
 
 // anchor serves whoever holds a checkpoint of the use log: the newest anchor on the ledger, proved to be of the same log.
@@ -15,7 +18,7 @@ func (g *Gateway) anchor(c *gin.Context) {
 	if !decode(c, &q) {
 		return
 	}
-	g.anchorOf(c, q.Size)
+	g.anchorOf(c, q)
 }
 
 // anchorNow anchors on a custodian's demand.
@@ -32,11 +35,14 @@ func (g *Gateway) anchorNow(c *gin.Context) {
 		refuse(c, err)
 		return
 	}
-	g.anchorOf(c, size)
+	g.anchorOf(c, api.AnchorQuery{Size: size})
 }
 
-func (g *Gateway) anchorOf(c *gin.Context, size consent.Uint64) {
-	a, err := g.anchored(c, size)
+func (g *Gateway) anchorOf(c *gin.Context, q api.AnchorQuery) {
+	a, err := g.anchored(c, q.Size)
+	if err == nil && a.Receipt != nil && q.Ledger > 0 {
+		a.LedgerConsistency, err = g.sameLedger(*a.Receipt, q.Ledger)
+	}
 	if err != nil {
 		refuse(c, err)
 		return
@@ -81,6 +87,34 @@ func (g *Gateway) anchored(c *gin.Context, size consent.Uint64) (api.Anchor, err
 	}
 	for _, h := range p {
 		out.Consistency = append(out.Consistency, consent.Hash(h))
+	}
+	return out, nil
+}
+
+// sameLedger proves that the ledger that a receipt is of and the one of seen records are one.
+func (g *Gateway) sameLedger(r network.Receipt, seen consent.Uint64) ([]consent.Hash, error) {
+	l := g.cfg.LedgerLog
+	if l == nil {
+		return nil, consent.Errorf(consent.NotFound, "this ledger has no checkpoints")
+	}
+	lines := strings.SplitN(string(r.Checkpoint), "\n", 3)
+	if len(lines) < 3 {
+		return nil, consent.Errorf(consent.Internal, "read the ledger's checkpoint")
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 1 {
+		return nil, consent.Errorf(consent.Internal, "read the ledger's checkpoint")
+	}
+	if seen > consent.Uint64(max(size, l.Durable().Size)) { //nolint:gosec // not negative
+		return nil, consent.Errorf(consent.Conflict, "the ledger has fewer records")
+	}
+	p, err := l.ProveTree(max(size, int64(seen)), min(size, int64(seen))) //nolint:gosec // at most its size
+	if err != nil {
+		return nil, consent.Errorf(consent.Internal, "prove the ledger: %w", err)
+	}
+	out := make([]consent.Hash, len(p))
+	for i, h := range p {
+		out[i] = consent.Hash(h)
 	}
 	return out, nil
 }

@@ -102,6 +102,25 @@ func openCheckpoint(pinned Ledger, signed string) (Checkpoint, error) {
 	return Checkpoint{Size: consent.Uint64(size), Root: consent.Hash(root), Note: signed}, nil
 }
 
+// CheckOneLedger checks that two checkpoints, whose signatures the caller has checked, are of one history: that the smaller, as
+// proof (RFC 6962) shows, is a prefix of the larger one. Else it is ErrFork. A zero checkpoint is of every history.
+func CheckOneLedger(a, b Checkpoint, proof []consent.Hash) error {
+	if a.Size > b.Size {
+		a, b = b, a
+	}
+	if a.Size == 0 {
+		return nil
+	}
+	p := make(tlog.TreeProof, len(proof))
+	for i, h := range proof {
+		p[i] = tlog.Hash(h)
+	}
+	if err := tlog.CheckTree(p, int64(b.Size), tlog.Hash(b.Root), int64(a.Size), tlog.Hash(a.Root)); err != nil { //nolint:gosec // of verified checkpoints
+		return fmt.Errorf("%w: the ledger of %d entries does not hold the one of %d: %w", ErrFork, b.Size, a.Size, err)
+	}
+	return nil
+}
+
 // HeadIn reads the head of a handle from the leaf of one of its messages.
 func HeadIn(leaf consent.Leaf, handle consent.SubjectID) (consent.Head, bool) {
 	for _, w := range leaf.Writes {

@@ -45,17 +45,23 @@ type Checkpoint struct {
 	Consistency []consent.Hash `json:"consistency"`
 }
 
-// AnchorQuery names a size of the use log, that of the checkpoint which its reader holds.
+// AnchorQuery names a size of the use log, that of the checkpoint which its reader holds, and of the ledger that she saw last, 0
+// for none.
 type AnchorQuery struct {
-	Size consent.Uint64 `json:"size"`
+	Size   consent.Uint64 `json:"size"`
+	Ledger consent.Uint64 `json:"ledger,omitempty"`
 }
 
 // Anchor is the newest anchor of the gateway's use log: the receipt of the message that put the log's root on the ledger, and
 // the RFC 6962 proof that the smaller of the anchored log and the log of Size uses is a prefix of the other one. Whoever
-// reads the ledger sees the same anchor, so a gateway cannot show a patient another history than an auditor.
+// reads the ledger sees the same anchor, so a gateway cannot show a patient another history than an auditor. LedgerConsistency is
+// such a proof for the ledger itself, between the receipt's checkpoint and the ledger that the reader saw: without it the receipt
+// could be of a tree that was made for this one answer.
 type Anchor struct {
 	Receipt     *network.Receipt `json:"receipt,omitempty"` // absent: never anchored
 	Consistency []consent.Hash   `json:"consistency"`
+
+	LedgerConsistency []consent.Hash `json:"ledgerConsistency,omitempty"`
 }
 
 // Members lists the members of the ledger, and the messages that made them so: Init, AuthorityChange and Member… in the
@@ -275,8 +281,8 @@ type Enrolled struct {
 	Slot      consent.Uint64    `json:"slot"`
 	Code      string            `json:"code"`
 	CodeUntil consent.Millis    `json:"codeUntil"`
-	Ledger    consent.Hash      `json:"ledger"`  // goes into the QR code with the rest: what the wallet pins
-	Genesis   consent.Hash      `json:"genesis"` // commitment of the genesis
+	Ledger    consent.Hash      `json:"ledger,omitempty"` // goes into the QR code with the rest: what the wallet pins
+	Genesis   consent.Hash      `json:"genesis"`          // commitment of the genesis
 	UsesKey   string            `json:"usesKey"`
 	Key       string            `json:"key"`
 	Seq       consent.Uint64    `json:"seq"`

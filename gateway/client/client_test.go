@@ -216,7 +216,7 @@ func TestRoutes(t *testing.T) {
 		second(c.Preview(ctx, api.Preview{})), second(c.Uses(ctx, api.UsesQuery{})), second(c.UsesCSV(ctx)),
 		second(c.UsesJSON(ctx)), second(c.Access(ctx, api.AccessRequest{})), second(c.Batch(ctx, nil)),
 		second(c.Fetch(ctx, api.AccessRequest{})), second(c.Ask(ctx, api.ConsentRequest{})),
-		second(c.AskedFor(ctx, api.AskedQuery{})), second(c.LedgerCheckpoint(ctx, 0)), second(c.Anchor(ctx, 1)), second(c.AnchorNow(ctx)),
+		second(c.AskedFor(ctx, api.AskedQuery{})), second(c.LedgerCheckpoint(ctx, 0)), second(c.Anchor(ctx, 1, 1)), second(c.AnchorNow(ctx)),
 		second(c.Documents(ctx)), second(c.Deposit(ctx, api.Deposit{})), second(c.Document(ctx, consent.Hash{})),
 		second(c.RemoveDocument(ctx, consent.Hash{})), second(c.Evidence(ctx, 3)),
 		second(c.Evaluation(ctx, json.RawMessage("{}"))), second(c.Evaluations(ctx, json.RawMessage("{}"))),

@@ -93,9 +93,10 @@ func (c *Client) LedgerCheckpoint(ctx context.Context, since consent.Uint64) (ap
 	return post[api.Checkpoint](ctx, c, api.PathCheckpoint, api.CheckpointQuery{Since: since})
 }
 
-// Anchor is the newest anchor of the gateway's use log on the ledger, with proof that it and the log of size uses are one.
-func (c *Client) Anchor(ctx context.Context, size consent.Uint64) (api.Anchor, error) {
-	return post[api.Anchor](ctx, c, api.PathAnchor, api.AnchorQuery{Size: size})
+// Anchor is the newest anchor of the gateway's use log on the ledger, with proof that it and the log of size uses are one, and
+// that the ledger which holds it and the one of ledger records are.
+func (c *Client) Anchor(ctx context.Context, size, ledger consent.Uint64) (api.Anchor, error) {
+	return post[api.Anchor](ctx, c, api.PathAnchor, api.AnchorQuery{Size: size, Ledger: ledger})
 }
 
 // AnchorNow has the gateway anchor its use log on the ledger now. The custodian's system asks.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -43,7 +44,15 @@ type anchorVector struct {
 	Answer   api.Anchor     `json:"answer"`
 	Anchored consent.Uint64 `json:"anchored"` // what is proved
 	Time     consent.Millis `json:"time"`
-	Alarm    string         `json:"alarm"` // "" for none, else fork, rollback or proof
+	Alarm    string         `json:"alarm"` // "" for none, behind for a log that has to be asked for again, else fork, rollback or proof
+
+	Mark *ledgerMark `json:"mark,omitempty"` // the ledger as the wallet saw it before
+}
+
+// ledgerMark is a ledger's checkpoint without its signature.
+type ledgerMark struct {
+	Size consent.Uint64 `json:"size"`
+	Root consent.Hash   `json:"root"`
 }
 
 // tree is a log whose entries are texts.
@@ -105,16 +114,22 @@ func uses(t *testing.T, fork int) *tree {
 	return h
 }
 
-// onLedger is the receipt of an anchor that is the third of five entries of a ledger.
-func onLedger(t *testing.T, signer note.Signer, ledger consent.Hash, leaf consent.Leaf) *network.Receipt {
+// entries are a ledger of nine, whose third is an anchor; the name makes it another one from its first entry on.
+func entries(t *testing.T, name string, leaf consent.Leaf) *tree {
 	h := &tree{t: t}
-	for i := range 5 {
-		entry := fmt.Appendf(nil, "entry %d", i)
+	for i := range 9 {
+		entry := fmt.Appendf(nil, "%s %d", name, i)
 		if i == 2 {
 			entry = leaf.Marshal()
 		}
 		h.add(entry)
 	}
+	return h
+}
+
+// onLedger is the receipt of an anchor of a ledger of five entries.
+func onLedger(t *testing.T, signer note.Signer, ledger consent.Hash, leaf consent.Leaf) *network.Receipt {
+	h := entries(t, "entry", leaf)
 	root := h.root(5)
 	text := fmt.Sprintf("volens/ledger/%s\n5\n%s\n", ledger, base64.StdEncoding.EncodeToString(root[:]))
 	signed, err := note.Sign(&note.Note{Text: text}, signer)
@@ -171,7 +186,11 @@ func makeAnchorVectors(t *testing.T) anchorVectors {
 	}
 	add("the log went on after it was anchored", honest, 33, 7, 21, "", nil)
 	add("the log as it was anchored", honest, 21, 21, 21, "", nil)
-	add("the anchor is newer than what was shown", honest, 20, 0, 32, "", nil)
+	add("the anchor is newer than what was shown", honest, 20, 0, 32, "behind", nil)
+	add("newer than what was shown, and than the one before", honest, 20, 7, 32, "behind", nil)
+	add("what is shown is shorter than an anchor that was seen", honest, 20, 32, 32, "rollback", nil)
+	add("shorter than an anchor that was seen, and an older one is shown", honest, 20, 32, 7, "rollback", nil)
+	add("shorter than an anchor that was seen, and none is shown", honest, 20, 32, 0, "rollback", func(a *api.Anchor) { a.Receipt = nil })
 	add("the histories part after the anchor", forked, 40, 20, 20, "", nil)
 	add("anchored before its first use", honest, 5, 0, 0, "", nil)
 	add("never anchored", honest, 5, 0, 0, "", func(a *api.Anchor) { a.Receipt = nil })
@@ -210,6 +229,25 @@ func makeAnchorVectors(t *testing.T) anchorVectors {
 		}
 		a.Receipt = onLedger(t, s, v.Ledger, leaf(v.Custodian, v.Origin, 7))
 	})
+	at := leaf(v.Custodian, v.Origin, 21)
+	same, other5 := entries(t, "entry", at), entries(t, "forged", at)
+	mark := func(name string, of *tree, size consent.Uint64, alarm string, change func(*api.Anchor)) {
+		add(name, honest, 33, 7, 21, alarm, func(a *api.Anchor) {
+			a.LedgerConsistency = of.between(size, 5)
+			if change != nil {
+				change(a)
+			}
+		})
+		v.Cases[len(v.Cases)-1].Mark = &ledgerMark{Size: size, Root: of.root(size)}
+	}
+	mark("the ledger went on after it was seen", same, 2, "", nil)
+	mark("the ledger as it was seen", same, 5, "", nil)
+	mark("the receipt is of an earlier state of the ledger", same, 8, "", nil)
+	mark("the ledger that was seen is another one", other5, 2, "fork", nil)
+	mark("the ledger that was seen is another one of the same length", other5, 5, "fork", nil)
+	mark("the ledger that was seen is another one, and longer", other5, 8, "fork", nil)
+	mark("another ledger than was seen with the proof of this one", other5, 8, "fork", func(a *api.Anchor) { a.LedgerConsistency = same.between(8, 5) })
+	mark("no proof that it is the ledger that was seen", same, 2, "fork", func(a *api.Anchor) { a.LedgerConsistency = nil })
 	return v
 }
 
@@ -242,9 +280,19 @@ func TestAnchorVectors(t *testing.T) {
 	pinned := wallet.Ledger{ID: v.Ledger, Log: wallet.Log{Key: v.Key}}
 	for _, c := range v.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			at, err := online.CheckAnchor(pinned, proof.Log{Origin: v.Origin}, v.Custodian, proof.Seen{Size: c.Size, Root: c.Root}, c.Had, c.Answer)
+			pinned := pinned
+			if c.Mark != nil {
+				pinned.Log.Checkpoint = wallet.Checkpoint{Size: c.Mark.Size, Root: c.Mark.Root, Note: "seen"}
+			}
+			at, ledger, err := online.CheckAnchor(pinned, proof.Log{Origin: v.Origin}, v.Custodian, proof.Seen{Size: c.Size, Root: c.Root}, c.Had, c.Answer)
 			if (err != nil) != (c.Alarm != "") {
 				t.Fatalf("alarm %q: %v", c.Alarm, err)
+			}
+			if behind := errors.Is(err, proof.ErrBehind); behind != (c.Alarm == "behind") {
+				t.Fatalf("alarm %q: %v", c.Alarm, err)
+			}
+			if err == nil && c.Answer.Receipt != nil && ledger.Size != 5 {
+				t.Errorf("the ledger of %d entries", ledger.Size)
 			}
 			if err == nil && (at.Size != c.Anchored || at.Time != c.Time) {
 				t.Errorf("anchored: %+v", at)

@@ -3,6 +3,7 @@ package online
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
@@ -89,18 +90,24 @@ func pinnedLog(s *wallet.Subject) (usesLog, proof.Log, error) {
 // that the wallet has, and notes the new state in the book; saving it, if it changed, is the caller's. Nothing that the gateway says counts
 // before it is proved. Every failed proof is proof.ErrRefused or one of the book's errors.
 func Verify(ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Subject, anew bool) (Verified, error) {
-	var all []proof.Entry
-	out, err := VerifyEach(ctx, c, b, s, anew, func(page proof.Statement) error {
-		all = append(all, page.Entries...)
-		return nil
-	})
-	out.Statement.Entries = all
-	return out, err
+	for again := false; ; again = true {
+		var all []proof.Entry
+		out, err := VerifyEach(ctx, c, b, s, anew, func(page proof.Statement) error {
+			all = append(all, page.Entries...)
+			return nil
+		})
+		if errors.Is(err, proof.ErrBehind) && !again { // it may have been anchored in between; the book holds that it was
+			continue
+		}
+		out.Statement.Entries = all
+		return out, err
+	}
 }
 
 // VerifyEach is Verify for more uses than should be in memory: it shows them to each a page at a time, the newest first, and keeps
 // none. Each that is shown is proved, and none is left out between them; that none is left out at the end, older than all that were
-// shown, and that the ledger's anchor holds, is proved when it returns without an error.
+// shown, and that the ledger's anchor holds, is proved when it returns without an error. proof.ErrBehind is of a log that was
+// anchored with more uses than were shown; the book then holds that, and a log that is still shorter is refused the next time.
 func VerifyEach(
 	ctx context.Context, c *client.Client, b *wallet.Book, s *wallet.Subject, anew bool, each func(proof.Statement) error,
 ) (Verified, error) {
@@ -125,10 +132,10 @@ func VerifyEach(
 	if kept.UseSeq > 0 && out.Now.SubjectSalt != kept.SubjectSalt {
 		return out, fmt.Errorf("%w: the subject salt has changed", proof.ErrRefused)
 	}
-	if out.Anchor, err = anchor(ctx, c, *pinned, log, s, out.Now, u.Anchored); err != nil {
+	if err := out.hold(ctx, c, pinned, log, s, u); err != nil {
 		return out, err
 	}
-	out.Changed = out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq || out.Anchor.Size != u.Anchored
+	out.Changed = out.Changed || out.Now.Size != kept.Size || kept.UseSeq != out.Now.UseSeq || out.Anchor.Size != u.Anchored
 	u.Salt, u.Anchored = out.Now.SubjectSalt, out.Anchor.Size
 	return out, out.note(s, u)
 }
@@ -157,6 +164,26 @@ func (v *Verified) check(
 	return err
 }
 
+// hold holds what was shown against the log's newest anchor, and keeps the ledger that it is on.
+func (v *Verified) hold(ctx context.Context, c *client.Client, pinned *wallet.Ledger, log proof.Log, s *wallet.Subject, u usesLog) error {
+	at, ledger, err := anchor(ctx, c, *pinned, log, s, v.Now, u.Anchored)
+	if errors.Is(err, proof.ErrBehind) {
+		u.Anchored, v.Changed = at.Size, true
+		return errors.Join(err, setUsesLog(s, u))
+	}
+	if err != nil {
+		return err
+	}
+	if ledger.Size > pinned.Log.Checkpoint.Size {
+		if err := pinned.Log.Advance(ledger); err != nil {
+			return err
+		}
+		v.Changed = true
+	}
+	v.Anchor = at
+	return nil
+}
+
 // note advances the book to what was proved.
 func (v *Verified) note(s *wallet.Subject, u usesLog) error {
 	if err := s.UseLog.Advance(wallet.Checkpoint{Size: v.Now.Size, Root: v.Now.Root, Note: v.Statement.Checkpoint}); err != nil {
@@ -168,31 +195,48 @@ func (v *Verified) note(s *wallet.Subject, u usesLog) error {
 	return setUsesLog(s, u)
 }
 
-// anchor holds what the wallet was shown against the newest anchor of the log on the ledger.
-func anchor(ctx context.Context, c *client.Client, pinned wallet.Ledger, log proof.Log, s *wallet.Subject, now proof.Seen, had consent.Uint64) (consent.Anchored, error) {
-	a, err := c.Anchor(ctx, now.Size)
+// anchor holds what the wallet was shown against the newest anchor of the log on the ledger, which is the ledger that it saw before.
+func anchor(
+	ctx context.Context, c *client.Client, pinned wallet.Ledger, log proof.Log, s *wallet.Subject, now proof.Seen, had consent.Uint64,
+) (consent.Anchored, wallet.Checkpoint, error) {
+	if now.Size < had { // whatever the gateway says now
+		return consent.Anchored{}, wallet.Checkpoint{}, shorter(now, had)
+	}
+	a, err := c.Anchor(ctx, now.Size, pinned.Log.Checkpoint.Size)
 	if err != nil {
-		return consent.Anchored{}, err
+		return consent.Anchored{}, wallet.Checkpoint{}, err
 	}
 	return checkAnchor(pinned, log, s.Custodian, now, had, a)
 }
 
-// checkAnchor is the same without a network. had is the size of the newest anchor that the wallet has seen, which the ledger keeps.
+func shorter(now proof.Seen, had consent.Uint64) error {
+	return fmt.Errorf("%w: the ledger had an anchor of %d uses, the log shows %d: the newest are hidden", proof.ErrRefused, had, now.Size)
+}
+
+// checkAnchor is the same without a network. had is the size of the newest anchor that the wallet has seen, which the ledger keeps. It
+// returns what is anchored and the ledger's checkpoint; what is anchored also with proof.ErrBehind.
 func checkAnchor(
 	pinned wallet.Ledger, log proof.Log, custodian consent.MemberID, now proof.Seen, had consent.Uint64, a api.Anchor,
-) (at consent.Anchored, err error) {
+) (at consent.Anchored, ledger wallet.Checkpoint, err error) {
+	if now.Size < had {
+		return at, ledger, shorter(now, had)
+	}
+	var behind error
 	if a.Receipt != nil {
-		leaf, _, err := wallet.CheckReceipt(pinned, consent.Message{}, *a.Receipt)
-		if err != nil {
-			return at, err
+		var leaf consent.Leaf
+		if leaf, ledger, err = wallet.CheckReceipt(pinned, consent.Message{}, *a.Receipt); err != nil {
+			return at, ledger, err
 		}
 		cp := proof.Checkpoint{Size: int64(now.Size), Root: now.Root} //nolint:gosec // of a verified checkpoint
-		if at, err = log.CheckAnchor(cp, custodian, leaf, a.Consistency); err != nil {
-			return at, err
+		if at, behind = log.CheckAnchor(cp, custodian, leaf, a.Consistency); behind != nil && !errors.Is(behind, proof.ErrBehind) {
+			return at, ledger, behind
+		}
+		if err := wallet.CheckOneLedger(pinned.Log.Checkpoint, ledger, a.LedgerConsistency); err != nil {
+			return at, ledger, err
 		}
 	}
 	if at.Size < had {
-		return at, fmt.Errorf("%w: the ledger had an anchor of %d uses, now the newest is of %d", proof.ErrRefused, had, at.Size)
+		return at, ledger, fmt.Errorf("%w: the ledger had an anchor of %d uses, now the newest is of %d", proof.ErrRefused, had, at.Size)
 	}
-	return at, nil
+	return at, ledger, behind
 }

@@ -110,7 +110,7 @@ func held(t *testing.T, w *nodetest.World, s *consenttest.Subject, me *client.Cl
 		t.Fatal(err) // each history is sound in itself
 	}
 	if a == nil {
-		got, err := me.Anchor(ctx, now.Size)
+		got, err := me.Anchor(ctx, now.Size, 0)
 		if err != nil || got.Receipt == nil {
 			t.Fatalf("no anchor: %v", err)
 		}

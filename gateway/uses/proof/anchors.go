@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"errors"
 	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -47,8 +48,13 @@ func (a Anchors) Check(size consent.Uint64, root func(n consent.Uint64) (consent
 	return nil
 }
 
+// ErrBehind says that the ledger holds an anchor of more uses than a log that is shown: it has more, which are not shown. Who asked
+// for the log before that anchor was made asks again, and takes it for a refusal if the log still is the shorter one.
+var ErrBehind = errors.New("the ledger holds an anchor of more uses than the log shows")
+
 // CheckAnchor checks that an anchor, a leaf that is proved to be on the ledger, is of this log of the member's, and that it and
-// the log that cp signs are one: consistency is the RFC 6962 proof that the smaller is a prefix of the other one.
+// the log that cp signs are one: consistency is the RFC 6962 proof that the smaller is a prefix of the other one. If cp is the
+// smaller, it returns what is anchored and ErrBehind.
 func (l Log) CheckAnchor(cp Checkpoint, m consent.MemberID, leaf consent.Leaf, consistency []consent.Hash) (consent.Anchored, error) {
 	var at consent.Anchored
 	if leaf.Type != "Anchor" || len(leaf.Writes) != 1 || leaf.Writes[0].Key != consent.AnchorKey(m) {
@@ -73,6 +79,9 @@ func (l Log) CheckAnchor(cp Checkpoint, m consent.MemberID, leaf consent.Leaf, c
 	}
 	if err := tlog.CheckTree(p, large.size, tlog.Hash(large.root), small.size, tlog.Hash(small.root)); err != nil {
 		return at, refuse("the log of %d uses is not the one that is anchored with %d uses: two histories: %w", cp.Size, at.Size, err)
+	}
+	if int64(at.Size) > cp.Size { //nolint:gosec // CheckTree bounds it
+		return at, refuse("%w: %d, not %d", ErrBehind, at.Size, cp.Size)
 	}
 	return at, nil
 }

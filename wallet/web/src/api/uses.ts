@@ -41,6 +41,8 @@ export interface AnchorView {
   time: Millis;
   /** What the gateway showed, as evidence: beside the list's signed checkpoint it proves two histories to anybody. */
   shown?: AnchorProof;
+  /** The ledger's signed checkpoint that this device had proved before: beside the receipt's it proves two ledgers to anybody. */
+  seen?: string;
 }
 
 /** What this device proved of the ledger: its newest checkpoint, and that it holds the one seen before. */

@@ -10,28 +10,35 @@ interface Case {
   size: string;
   root: string;
   had: string;
-  answer: { receipt?: Omit<Receipt, "position"> & { position: number }; consistency: string[] | null };
+  answer: { receipt?: Omit<Receipt, "position"> & { position: number }; consistency: string[] | null; ledgerConsistency?: string[] };
   anchored: string;
   time: string;
   alarm: string;
+  mark?: { size: string; root: string };
 }
 
 const v = vectors<{ ledger: string; key: string; origin: string; custodian: string; cases: Case[] }>("wallet/online/testdata/anchors.json");
 const of = { pinned: { id: v.ledger, genesis: v.ledger, name: "", key: v.key }, custodian: v.custodian, origin: v.origin };
 
-const proofOf = ({ answer: { receipt, consistency } }: Case): AnchorProof => ({
-  consistency: consistency ?? [], ...(receipt === undefined ? {} : { receipt: { ...receipt, position: String(receipt.position) } }),
+const proofOf = ({ answer: { receipt, consistency, ledgerConsistency } }: Case): AnchorProof => ({
+  consistency: consistency ?? [], ...(ledgerConsistency === undefined ? {} : { ledgerConsistency }), ...(receipt === undefined ? {} : { receipt: { ...receipt, position: String(receipt.position) } }),
 });
 
 describe("the anchor of a use log, as Go makes it", () => {
   it("has cases of every kind", () => {
-    expect([...new Set(v.cases.map((c) => c.alarm))].sort()).toEqual(["", "fork", "proof", "rollback"]);
+    expect([...new Set(v.cases.map((c) => c.alarm))].sort()).toEqual(["", "behind", "fork", "proof", "rollback"]);
   });
 
   it.each(v.cases)("$name", (c) => {
-    const { at, fault } = checkAnchor(of, c, c.had, proofOf(c));
-    expect(fault?.kind ?? "").toBe(c.alarm);
+    const pinned = { ...of.pinned, ...(c.mark === undefined ? {} : { mark: c.mark }) };
+    const { at, behind, ledger, fault } = checkAnchor({ ...of, pinned }, c, c.had, proofOf(c));
+    expect(behind === true ? "behind" : (fault?.kind ?? "")).toBe(c.alarm);
+    if (behind === true) {
+      expect(BigInt(at?.size ?? "0")).toBeGreaterThan(BigInt(c.size));
+      return;
+    }
     expect([at?.size ?? "0", at?.time ?? "0"]).toEqual([c.anchored, c.time]);
+    expect(ledger?.size).toBe(at === undefined ? undefined : "5");
   });
 
   it("is refused whatever bit of its leaf is changed", () => {

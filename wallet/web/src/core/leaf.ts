@@ -4,7 +4,7 @@ import { decode, Reader } from "./canonical.ts";
 import { malformed, Refused } from "./error.ts";
 import { checkInclusion, leafHash } from "./merkle.ts";
 import { commitment } from "./message.ts";
-import { noteOf, openLedgerCheckpoint, parseVerifier } from "./note.ts";
+import { type Checkpoint, noteOf, openLedgerCheckpoint, parseVerifier } from "./note.ts";
 import { CODES } from "./schema.ts";
 import type { Handle, Hash, MemberID, Message, Millis, Receipt, Uint64 } from "./types.ts";
 
@@ -78,6 +78,8 @@ export interface PinnedLedger {
   genesis: Hash;
   name: string;
   key: string;
+  /** What was proved of it last. */
+  mark?: { size: Uint64; root: Hash };
 }
 
 /**
@@ -85,6 +87,11 @@ export interface PinnedLedger {
  * of the checkpoint, and the pinned key signed that. Without a message, what the leaf itself says is proved.
  */
 export function checkReceipt(pinned: PinnedLedger, message: Message | undefined, receipt: Receipt): Leaf {
+  return openReceipt(pinned, message, receipt).leaf;
+}
+
+/** openReceipt is checkReceipt for who wants the checkpoint, too. */
+export function openReceipt(pinned: PinnedLedger, message: Message | undefined, receipt: Receipt): { leaf: Leaf; ledger: Checkpoint; note: string } {
   const bytes = fromBase64(receipt.leaf);
   const leaf = parseLeaf(bytes);
   if (receipt.position === "0" || receipt.commitment !== leaf.commitment) {
@@ -93,7 +100,8 @@ export function checkReceipt(pinned: PinnedLedger, message: Message | undefined,
   if (message !== undefined && (leaf.commitment !== commitment(message.type, message.body) || leaf.type !== CODES[message.type])) {
     throw new Refused("proof", "the receipt is of another message");
   }
-  const cp = openLedgerCheckpoint(noteOf(fromBase64(receipt.checkpoint)), parseVerifier(pinned.key), pinned.id);
-  checkInclusion(receipt.proof.map(fromHex), cp.size, cp.root, BigInt(receipt.position) - 1n, leafHash(bytes));
-  return leaf;
+  const note = noteOf(fromBase64(receipt.checkpoint));
+  const ledger = openLedgerCheckpoint(note, parseVerifier(pinned.key), pinned.id);
+  checkInclusion(receipt.proof.map(fromHex), ledger.size, ledger.root, BigInt(receipt.position) - 1n, leafHash(bytes));
+  return { leaf, ledger, note };
 }

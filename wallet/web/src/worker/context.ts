@@ -8,7 +8,7 @@ import { checkReceipt, type Leaf, type PinnedLedger } from "../core/leaf.ts";
 import { keyCommitment, messageOf } from "../core/message.ts";
 import { Roster } from "../core/roster.ts";
 import type { Handle, Hash, Member, Message, Openings, Receipt, Value } from "../core/types.ts";
-import type { Subject } from "../keys/book.ts";
+import type { Mark, Subject } from "../keys/book.ts";
 import type { Safe } from "../keys/vault.ts";
 import { Sessions, type Signer } from "./sessions.ts";
 
@@ -43,7 +43,7 @@ export class Context {
   }
 
   /** pinned is the ledger that a handle was enrolled on. */
-  pinned(ledger: Hash): PinnedLedger {
+  pinned(ledger: Hash): PinnedLedger & { mark?: Mark } {
     return this.safe.content().ledgers.find((l) => l.id === ledger) ?? fail("pinned", "the ledger is not pinned");
   }
 

@@ -34,10 +34,13 @@ export class UsesService {
 
   async sync(handle: Handle): Promise<UsesView> {
     const s = this.cx.subject(handle);
-    const statement = await this.fetch(s);
     const ledger = await watchLedger(this.cx, s);
-    const { view, next } = this.check(s, statement, { ...s.seen, useSeq: "0", head: ZERO, subjectSalt: ZERO }, await this.cx.names(s));
-    const anchor = next === undefined ? undefined : await watchAnchor(this.cx, s, next);
+    let seen = await this.see(s);
+    if (seen.anchor === "behind") {
+      seen = await this.see(s); // the log may have gone on meanwhile; one that still lacks what was anchored then is a failure
+    }
+    const { statement, view, next } = seen;
+    const anchor = seen.anchor === "behind" ? undefined : seen.anchor;
     if (next !== undefined && anchor?.state !== "failed") {
       s.seen = next;
       s.seenNote = statement.checkpoint;
@@ -58,6 +61,14 @@ export class UsesService {
     }
     this.views.set(handle, view);
     return view;
+  }
+
+  /** see fetches the list and holds it against itself, then against its anchor. */
+  private async see(s: Subject): Promise<{ statement: Statement; view: UsesView; next?: Seen; anchor?: AnchorView | "behind" }> {
+    const statement = await this.fetch(s);
+    const checked = this.check(s, statement, { ...s.seen, useSeq: "0", head: ZERO, subjectSalt: ZERO }, await this.cx.names(s));
+    const anchor = checked.next === undefined ? undefined : await watchAnchor(this.cx, s, checked.next);
+    return { statement, ...checked, ...(anchor === undefined ? {} : { anchor }) };
   }
 
   /** verifyFile checks an exported statement, which says nothing of what was seen before. */
