@@ -71,7 +71,7 @@ func TestBatch(t *testing.T) {
 		"GET https://elsewhere.example/Observation/a", "GET Observation/a/_history", "GET Observation?code=1", "POST Observation", "GET Observation/.."))
 	want = []string{
 		"200 OK Observation/b", "200 OK Bundle/", "404 Not Found", "501 Not Implemented", "501 Not Implemented", "400 Bad Request", "501 Not Implemented",
-		"404 Not Found", "200 OK", "404 Not Found", "403 Forbidden", "400 Bad Request", "404 Not Found", "404 Not Found", "400 Bad Request", "501 Not Implemented",
+		"404 Not Found", "200 OK", "404 Not Found", "403 Forbidden", "400 Bad Request", "200 OK Bundle/", "200 OK Bundle/", "400 Bad Request", "501 Not Implemented",
 	}
 	if diff := cmp.Diff(want, got.statuses()); diff != "" {
 		t.Errorf("%s %s", diff, got.body)

@@ -14,8 +14,17 @@ import (
 // upstreamTimeout is how long the server may take to begin an answer.
 const upstreamTimeout = 30 * time.Second
 
-// many answers with a Bundle: a search, the history of one resource, everything of a patient.
+// many answers with a Bundle: a search, the history of one resource, everything of a patient. Of what is not there it is empty, as of
+// what is denied.
 func (x *exchange) many(out *bundleWriter) error {
+	err := x.pages(out)
+	if errors.Is(err, errAbsent) && !out.began {
+		return out.end("")
+	}
+	return err
+}
+
+func (x *exchange) pages(out *bundleWriter) error {
 	x.now = nil
 	if x.act.kind == history {
 		now, err := x.fetch(x.act.typ + "/" + x.act.id)

@@ -32,6 +32,9 @@ func TestTellsNothingOfWhatIsThere(t *testing.T) {
 	h.answers["Observation/b"] = observation("b", "")
 	h.answers["Observation/hers"] = observation("hers", restricted)
 	h.answers["Observation/secret"] = observation("secret", `,"subject":{"reference":"Patient/bob"}`)
+	for _, id := range []string{"hers", "secret"} {
+		h.answers["Observation/"+id+"/_history"] = strings.Replace(searchset("", h.answers["Observation/"+id]), "searchset", "history", 1)
+	}
 	f := newFront(t, h.URL+"/fhir", nil)
 	t.Run("without a consent", func(t *testing.T) { tellsNothing(t, f) })
 	f.grant()
@@ -64,6 +67,8 @@ func tellsNothing(t *testing.T, f *front) {
 		"no reason":             {"system/*.r", http.MethodGet, "Observation/ID", "", "Volens-Purpose: BTG"},
 		"many elements":         {"system/*.r", http.MethodGet, "Observation/ID?_elements=status," + strings.Repeat("code,", 64) + "value", "", ""},
 		"an actor in a batch":   {"system/*.r", http.MethodPost, "", asked("batch", "GET Observation/ID"), "Volens-Actor: me"},
+		"a history":             {"system/*.rs", http.MethodGet, "Observation/ID/_history", "", ""},
+		"a history in a batch":  {"system/*.rs", http.MethodPost, "", asked("batch", "GET Observation/ID/_history"), ""},
 		"what is denied":        {"system/*.r", http.MethodGet, "Observation/ID", "", ""},
 	} {
 		if tokens[c.scope] == "" {
@@ -76,7 +81,7 @@ func tellsNothing(t *testing.T, f *front) {
 		}
 		of := func(id string) string {
 			a := f.askWith(tokens[c.scope], c.method, strings.ReplaceAll(c.path, "ID", id), strings.ReplaceAll(c.body, "ID", id), headers...)
-			return strconv.Itoa(a.status) + " " + a.body
+			return strconv.Itoa(a.status) + " " + strings.ReplaceAll(a.body, id, "ID")
 		}
 		none := of("nothing")
 		for _, id := range []string{"secret", "hers"} {
