@@ -2,6 +2,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "wouter";
 
 import type { UsesView } from "../api/volens.ts";
+import { missingOf } from "../app/missing";
 import { useNow } from "../app/now";
 import { Box, Fault, Go, Title, Wait } from "../app/parts";
 import { inForce, plainOf } from "../app/systems";
@@ -19,6 +20,7 @@ export function Home() {
   const { t } = useTranslation();
   const subject = useSubject();
   const uses = useUses();
+  const now = useNow();
   return (
     <>
       <Title caption={t("home.hello", { custodian: subject.custodianName })}>{t("home.title")}</Title>
@@ -33,7 +35,7 @@ export function Home() {
         {uses.data?.entries.length === 0 && <p>{t("home.latelyNone")}</p>}
         {uses.data !== undefined && uses.data.entries.length > 0 && (
           <>
-            {uses.data.state === "proved" && <p>{uses.data.anchor === undefined ? t("uses.halfTitle") : `✓ ${t("home.proved")}`}</p>}
+            {uses.data.state === "proved" && <p>{missingOf(uses.data, now) === undefined ? `✓ ${t("home.proved")}` : t("uses.halfTitle")}</p>}
             {uses.data.entries.slice(0, lately).map((e) => (
               <UseCard entry={e} key={e.index} />
             ))}

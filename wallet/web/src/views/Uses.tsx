@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 
 import type { AnchorView, UseEntry, UsesView } from "../api/volens.ts";
 import { useSay } from "../app/Live";
+import { missingOf } from "../app/missing";
 import { useNow } from "../app/now";
 import { Box, Fault, Fold, save, Title, Wait } from "../app/parts";
 import { useNames, useSubject, useUses, useVolens } from "../app/wallet";
@@ -60,7 +61,7 @@ export default function Uses() {
       <p className="v-printonly">{t("uses.printedOn", { when: f.dateTime(now), custodian: subject.custodianName })}</p>
       {uses.isPending && <Wait>{t("uses.checking")}</Wait>}
       {uses.isError && <Fault error={uses.error} />}
-      {view !== undefined && <ProofBox view={view} />}
+      {view !== undefined && <ProofBox now={now} view={view} />}
       {view?.entries.length === 0 && <p>{t("uses.none")}</p>}
       {view !== undefined && view.entries.length > 0 && <Timeline entries={view.entries} />}
     </>
@@ -70,7 +71,10 @@ export default function Uses() {
 /** What a failed check means for the person: a fork and a hidden anchor are another matter than a list that is broken. */
 const failures = { fork: "forked", rollback: "hidden", proof: "failed" } as const;
 
-function ProofBox({ view }: { view: UsesView }) {
+/** What is said of a check that could not be made. */
+const halves = { asked: "uses.half", none: "uses.halfNone", old: "uses.halfOld" } as const;
+
+function ProofBox({ view, now }: { view: UsesView; now: number }) {
   const { t } = useTranslation();
   if (view.state === "failed") {
     const what = failures[(view.anchor?.state === "failed" ? view.anchor.alarm : undefined) ?? "proof"];
@@ -95,10 +99,10 @@ function ProofBox({ view }: { view: UsesView }) {
       </div>
     );
   }
-  const half = view.anchor === undefined;
+  const missing = missingOf(view, now);
   return (
-    <Box mood={half ? "warn" : "good"} title={half ? t("uses.halfTitle") : `✓ ${t("uses.provedTitle")}`}>
-      <p>{t(half ? "uses.half" : "uses.proved")}</p>
+    <Box mood={missing === undefined ? "good" : "warn"} title={missing === undefined ? `✓ ${t("uses.provedTitle")}` : t("uses.halfTitle")}>
+      <p>{t(missing === undefined ? "uses.proved" : halves[missing])}</p>
       <Fold title={t("uses.provedHow")}>
         <ul>
           <li>{t("uses.provedHow1")}</li>
