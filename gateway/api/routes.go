@@ -119,7 +119,7 @@ func Routes() []Route {
 		get(PathMetadata, everybody, "The token endpoint's metadata (RFC 8414).", nil),
 		get(PathLedger, everybody, "The ledger, its genesis and the keys of its logs.", Ledger{}),
 		post(PathCheckpoint, []Role{SignedIn}, "The ledger's newest checkpoint, with proof that it holds an earlier one.", CheckpointQuery{}, Checkpoint{}),
-		post(PathAnchor, everybody, "The newest anchor of the use log on the ledger, with proof that the log holds it.", AnchorQuery{}, Anchor{}),
+		post(PathAnchor, everybody, "The newest anchor of the use log on the ledger, with proof that the log holds it; for a ledger size, that the ledger has grown from it, too.", AnchorQuery{}, Anchor{}),
 		get(PathMembers, everybody, "The members, with the messages that the authorities signed.", Members{}),
 
 		post(PathChallenge, everybody, "A nonce for signing in with a wallet (ERC-4361).", nil, Challenge{}),

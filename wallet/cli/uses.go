@@ -114,7 +114,7 @@ func verdictOf(s *wallet.Subject, v online.Verified) verdict {
 	if o.Anchor == 0 {
 		return o
 	}
-	o.Proved = append(o.Proved, fmt.Sprintf("the ledger holds this very log's first %d uses, anchored at %s: everybody is shown the same",
+	o.Proved = append(o.Proved, fmt.Sprintf("the ledger holds this very log's first %d uses, anchored at %s: up to then everybody is shown the same",
 		o.Anchor, time.UnixMilli(int64(v.Anchor.Time)).UTC().Format(time.RFC3339)))
 	return o
 }

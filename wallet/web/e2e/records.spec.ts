@@ -80,6 +80,7 @@ test("a health certificate is read from a picture, judged here, and shared and t
   await eva.press(/Take it away ?: Letter/);
   await expect(page.getByRole("heading", { level: 2, name: "Letter" })).toHaveCount(0);
   await expect(page.getByText("Taken away and destroyed there.")).toBeVisible();
+  hospital("custodian", "anchor");
   await eva.go("Who used my data");
   await expect(page.getByText("You took a document away from your hospital.")).toBeVisible();
   await expect(page.getByText("This list is complete and true")).toBeVisible();

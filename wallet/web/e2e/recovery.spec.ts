@@ -211,6 +211,7 @@ test("Bea acts for Anna: she sees, shares and stops for her, and ends it", async
   await bea.heading("You no longer act for Anna");
   await bea.press("Continue");
   await expect(bea.page.getByLabel("Which record")).toHaveCount(0);
+  hospital("custodian", "anchor");
   await anna.go("Who used my data");
   await expect(page.getByText("This list is complete and true")).toBeVisible();
 });
