@@ -183,6 +183,12 @@ func (v Verified) Ledger() Hash { return v.ledger }
 // Commitment names the message.
 func (v Verified) Commitment() Hash { return v.commitment }
 
+// Chained reports whether the message has a place in its subject's chain, so that the contract refuses it a second time.
+func (v Verified) Chained() bool {
+	_, ok := v.msg.Body.(SubjectBody)
+	return ok
+}
+
 // Signers are the recovered addresses, in the order of the signatures, all different.
 func (v Verified) Signers() []Address { return slices.Clone(v.signers) }
 

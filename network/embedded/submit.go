@@ -25,7 +25,7 @@ type submission struct {
 
 // Submit implements network.Ledger.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
-	if !chained(v) {
+	if !v.Chained() {
 		if r, err := l.Lookup(ctx, v.Commitment()); consent.CodeOf(err) != consent.NotFound {
 			return r, err
 		}
@@ -40,12 +40,6 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 		}
 	}
 	return r, err
-}
-
-// chained messages have a place in their subject's chain, so that the contract refuses them a second time.
-func chained(v consent.Verified) bool {
-	_, ok := v.Message().Body.(consent.SubjectBody)
-	return ok
 }
 
 // Reopen puts the authorities' Import on a closed ledger whose every leaf this host has, which opens it here. Doing it again
@@ -139,7 +133,7 @@ func (l *Ledger) sequence() {
 // accept runs the contract on top of everything that is enqueued, enqueues the record, and lays the message's writes over
 // the state. A message that the journal does not take has changed nothing.
 func (l *Ledger) accept(s *submission) error {
-	if !chained(s.v) && l.landed(s.v.Commitment()) {
+	if !s.v.Chained() && l.landed(s.v.Commitment()) {
 		return consent.Errorf(consent.Conflict, "the message is on the ledger already")
 	}
 	now := consent.Millis(l.cfg.Now().UnixMilli())

@@ -45,7 +45,7 @@ func handleOf(b consent.Body) consent.SubjectID {
 // else Unknown, which keeps the transactions' ids: a later Submit or Lookup of the message finds out what became of it.
 func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receipt, error) {
 	c := v.Commitment()
-	if !chained(v) {
+	if !v.Chained() {
 		if r, err := l.copy.Lookup(ctx, c); consent.CodeOf(err) != consent.NotFound {
 			return r, err
 		}
@@ -58,12 +58,6 @@ func (l *Ledger) Submit(ctx context.Context, v consent.Verified) (network.Receip
 		return network.Receipt{}, err
 	}
 	return l.await(ctx, m)
-}
-
-// chained messages have a place in their subject's chain, so that the contract refuses them a second time.
-func chained(v consent.Verified) bool {
-	_, ok := v.Message().Body.(consent.SubjectBody)
-	return ok
 }
 
 // take queues a message, or joins the one that is on its way already.
